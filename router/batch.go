@@ -1,0 +1,73 @@
+package router
+
+import (
+	"time"
+
+	"github.com/clasp-studio/clasp/router/wire"
+)
+
+// A batch ends, and what it has queued is sent, after this many messages or this
+// long even when there is more to read.
+const (
+	batchMessages = 64
+	batchTime     = 200 * time.Microsecond
+)
+
+// batch is what a goroutine needs while it works through messages: buffers, and
+// the list of sessions that have got something to send. An idle session has none.
+type batch struct {
+	out      packet // what is being encoded for subscribers
+	reply    packet // what is being encoded for the session itself
+	legacy   []byte // a MessagePack payload made binary
+	value    []byte // a value made wide
+	found    []*subscription
+	ops      []bundleOp
+	touched  []*Session
+	messages int
+	since    time.Time
+	wall     uint64 // µs, Unix
+	now      int64  // µs, monotonic
+}
+
+// begin takes a batch and notes the time.
+func (r *Router) begin() *batch {
+	b := r.batches.Get().(*batch)
+	b.clock(r)
+	return b
+}
+
+func (b *batch) clock(r *Router) {
+	b.since = time.Now()
+	b.wall = uint64(b.since.UnixMicro())
+	b.now = r.monotonic(b.since)
+	b.messages = 0
+}
+
+// full reports whether it is time to send. The clock is asked now and then only.
+func (b *batch) full() bool {
+	return b.messages >= batchMessages || b.messages%16 == 15 && time.Since(b.since) > batchTime
+}
+
+// flush starts the flushers of the sessions that have got something to send.
+func (b *batch) flush() {
+	for i, s := range b.touched {
+		go s.flush()
+		b.touched[i] = nil
+	}
+	b.touched = b.touched[:0]
+}
+
+// finish sends what is queued and gives the batch back.
+func (b *batch) finish(r *Router) {
+	b.flush()
+	const keep = 64 << 10 // a rare large message must not stay in memory for good
+	if cap(b.out.buf)+cap(b.reply.buf)+cap(b.legacy)+cap(b.value) <= 4*keep {
+		clear(b.found)
+		r.batches.Put(b)
+	}
+}
+
+// broadcast encodes a payload made by f for subscribers.
+func (b *batch) encode(p *packet, q wire.QoS, f func(dst []byte) []byte) error {
+	return p.end(f(p.begin(q)))
+}

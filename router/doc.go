@@ -1,0 +1,30 @@
+// Package router is the engine: sessions, params, signals, subscriptions, bundles.
+//
+// It knows no network. A transport hands it whole CLASP frames (Session.Receive),
+// tells it when it has nothing more to read (Session.Idle), and writes what it is
+// given (Conn). The rules are those of the protocol page; comments name its sections.
+//
+// # Ways through the engine
+//
+// One goroutine a session reads. It does the whole work of a message: finds the
+// param or the route, applies, encodes what goes out once and appends it to the
+// outbox of every subscriber. When its input is exhausted it starts a flusher for
+// each outbox that has none; a flusher writes until its outbox is empty and ends.
+// So an idle session is one parked goroutine and no buffer, and a publisher never
+// waits for a subscriber.
+//
+// # Lock order
+//
+// Outermost first. Never two of one kind, but for the params of a bundle, which
+// are locked in address order. No lock is held across I/O.
+//
+//	Router.bundles        a bundle in the making; snapshots share it
+//	param.Table shard     find, create, remove
+//	param.Table index     create, remove, walk
+//	param.Param           a write with all its deliveries; a read
+//	Session.gestures      a sender's open gestures, while one goes out
+//	Session.held          the locks a session holds
+//	subs.Table, routes    matching
+//	Session.out           the outbox and what belongs to it
+//	Router.sessions, schedule, announced, deferred   leaves
+package router

@@ -1,0 +1,131 @@
+package router
+
+import (
+	"crypto/rand"
+	"fmt"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/clasp-studio/clasp/router/address"
+	"github.com/clasp-studio/clasp/router/wire"
+)
+
+// helloTimeout is how long a connection may take to say HELLO (protocol section 5.2).
+const helloTimeout = 10 * time.Second
+
+// maxName is how many characters of a client's name are kept, for logs and lists.
+const maxName = 128
+
+// features are the signal types this router serves.
+const features = wire.FeatureParam | wire.FeatureEvent | wire.FeatureStream | wire.FeatureGesture | wire.FeatureTimeline
+
+var everything = mustCompile("/**")
+
+func mustCompile(pattern string) *address.Pattern {
+	p, err := address.Compile(pattern)
+	if err != nil {
+		panic(err) // a constant of this package
+	}
+	return p
+}
+
+// greet takes the first message of a connection, which has to be HELLO.
+func (s *Session) greet(b *batch, payload []byte) {
+	if wire.Type(payload[0]) != wire.TypeHello {
+		if err := decodes(payload); err != nil {
+			s.badBytes(b, err)
+			return
+		}
+		s.fail(b, wire.CodeUnauthenticated, nil, fmt.Sprintf("%s before HELLO: send HELLO first", wire.Type(payload[0])))
+		s.close(ReasonNotGreeted)
+		return
+	}
+	m, err := wire.DecodeHello(payload)
+	if err != nil {
+		s.badBytes(b, err)
+		return
+	}
+	if m.Version != wire.Version {
+		s.fail(b, wire.CodeVersion, nil, fmt.Sprintf("version %d is not spoken here: this router speaks version %d", m.Version, wire.Version))
+		s.close(ReasonVersion)
+		return
+	}
+	s.id = newSessionID()
+	s.name = shorten(string(m.Name))
+	s.greeted.Store(true)
+	s.respond(b, wire.Fire, func(dst []byte) []byte {
+		return wire.AppendWelcome(dst, wire.Welcome{
+			Version: wire.Version, Features: features, Time: uint64(time.Now().UnixMicro()),
+			Session: []byte(s.id), Name: []byte(s.router.name),
+		})
+	})
+	s.router.sessions.greet(s) // after WELCOME, which is always the first frame
+	s.router.log.Info("session started", s.attrs()...)
+
+	limit := s.router.limits.Load().WelcomeSnapshot
+	if n := s.router.params.Len(); n > limit {
+		s.respond(b, wire.Fire, wire.BeginSnapshot)
+		return
+	}
+	s.startSnapshot(b, &cursor{pattern: everything, types: wire.MaskParam | wire.MaskTimeline})
+}
+
+// decodes reports whether a payload is a message at all.
+func decodes(payload []byte) error {
+	var err error
+	switch t := wire.Type(payload[0]); t {
+	case wire.TypeWelcome:
+		_, err = wire.DecodeWelcome(payload)
+	case wire.TypeAnnounce:
+		_, err = wire.DecodeAnnounce(payload)
+	case wire.TypeSubscribe:
+		_, err = wire.DecodeSubscribe(payload)
+	case wire.TypeUnsubscribe:
+		_, err = wire.DecodeUnsubscribe(payload)
+	case wire.TypePublish:
+		_, err = wire.DecodePublish(payload)
+	case wire.TypeSet:
+		_, err = wire.DecodeSet(payload)
+	case wire.TypeGet:
+		_, err = wire.DecodeGet(payload)
+	case wire.TypeSnapshot:
+		_, err = wire.DecodeSnapshot(payload)
+	case wire.TypeReplay:
+		_, err = wire.DecodeReplay(payload)
+	case wire.TypeBundle:
+		_, err = wire.DecodeBundle(payload)
+	case wire.TypeSync:
+		_, err = wire.DecodeSync(payload)
+	case wire.TypePing, wire.TypePong:
+	case wire.TypeAck:
+		_, err = wire.DecodeAck(payload)
+	case wire.TypeError:
+		_, err = wire.DecodeError(payload)
+	case wire.TypeQuery:
+		_, err = wire.DecodeQuery(payload)
+	case wire.TypeResult:
+		_, err = wire.DecodeResult(payload)
+	default:
+		err = refuse(wire.CodeBadMessage, "unknown message type 0x%02x", payload[0])
+	}
+	return err
+}
+
+// newSessionID returns a random UUID (RFC 9562 section 5.4).
+func newSessionID() string {
+	var u [16]byte
+	rand.Read(u[:]) // never fails (crypto/rand)
+	u[6] = u[6]&0x0f | 0x40
+	u[8] = u[8]&0x3f | 0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", u[0:4], u[4:6], u[6:8], u[8:10], u[10:])
+}
+
+// shorten keeps the first characters of a name. Its memory is its own, so the
+// message it came in can go.
+func shorten(name string) string {
+	if utf8.RuneCountInString(name) <= maxName {
+		return name
+	}
+	return strings.Clone(string([]rune(name)[:maxName]))
+}

@@ -1,0 +1,189 @@
+package param
+
+import (
+	"hash/maphash"
+	"sync"
+	"sync/atomic"
+
+	"github.com/tidwall/btree"
+)
+
+// shards spreads the addresses so that writers of different ones rarely meet.
+const shards = 64
+
+// remembered bounds how many expired addresses keep their revision. Without them
+// an address that expires and comes back would start again at 1, and its
+// subscribers would see a revision twice.
+const remembered = 1 << 16
+
+// Table is all params of a router. Lock order, outermost first: shard, index,
+// param. A param found is used under its own lock only.
+type Table[R any] struct {
+	seed   maphash.Seed
+	shards [shards]shard[R]
+	index  index[R]
+	alive  atomic.Int64 // params with a value
+
+	calendar calendar[R]
+	gone     memory
+}
+
+type shard[R any] struct {
+	sync.RWMutex
+	m map[string]*Param[R]
+}
+
+// index keeps the params in address order, for snapshots and queries. It is
+// touched only when an address appears or vanishes.
+type index[R any] struct {
+	sync.RWMutex
+	tree *btree.BTreeG[*Param[R]]
+}
+
+// memory remembers the last revision of addresses that have gone, the oldest
+// forgotten first.
+type memory struct {
+	sync.Mutex
+	revision map[string]uint64
+	order    []string
+}
+
+// New returns an empty table.
+func New[R any]() *Table[R] {
+	t := &Table[R]{seed: maphash.MakeSeed()}
+	for i := range t.shards {
+		t.shards[i].m = make(map[string]*Param[R])
+	}
+	t.index.tree = btree.NewBTreeGOptions(
+		func(a, b *Param[R]) bool { return a.Address < b.Address },
+		btree.Options{NoLocks: true, Degree: 32},
+	)
+	t.gone.revision = make(map[string]uint64)
+	t.calendar.slots = make(map[int64][]*Param[R])
+	return t
+}
+
+// Len returns the number of params that have a value, those that have expired in
+// the last second included.
+func (t *Table[R]) Len() int { return int(t.alive.Load()) }
+
+// Reserve counts n params that are about to get their first value. It fails, and
+// counts none, when that would make more than limit (0 = no limit).
+func (t *Table[R]) Reserve(n, limit int) bool {
+	now := t.alive.Add(int64(n))
+	if limit > 0 && now > int64(limit) {
+		t.alive.Add(int64(-n))
+		return false
+	}
+	return true
+}
+
+func (t *Table[R]) shardOf(address []byte) *shard[R] {
+	return &t.shards[maphash.Bytes(t.seed, address)%shards]
+}
+
+// Find returns the param of an address, or nil. It may be without a value: ask
+// Exists under its lock.
+func (t *Table[R]) Find(address []byte) *Param[R] {
+	s := t.shardOf(address)
+	s.RLock()
+	p := s.m[string(address)]
+	s.RUnlock()
+	return p
+}
+
+// FindOrCreate returns the param of an address, made if need be without a value.
+// Whoever makes one and then does not store into it calls Discard.
+func (t *Table[R]) FindOrCreate(address []byte, strategy func(address string) Strategy) *Param[R] {
+	if p := t.Find(address); p != nil {
+		return p
+	}
+	s := t.shardOf(address)
+	s.Lock()
+	defer s.Unlock()
+	if p := s.m[string(address)]; p != nil {
+		return p
+	}
+	p := &Param[R]{Address: string(address)}
+	p.Revision = t.gone.take(p.Address)
+	p.Strategy = strategy(p.Address)
+	s.m[p.Address] = p
+	// In the index before its first value: a snapshot that walks past it now is
+	// followed by the live SET, one that comes later finds the value.
+	t.index.Lock()
+	t.index.tree.Set(p)
+	t.index.Unlock()
+	return p
+}
+
+// Discard lets go of a param that has no value, if that is still so.
+func (t *Table[R]) Discard(p *Param[R]) {
+	t.remove(p, func() bool { return p.Value == nil })
+}
+
+// remove takes a param out of the table if it is still in it and ok agrees under
+// its lock.
+func (t *Table[R]) remove(p *Param[R], ok func() bool) bool {
+	s := &t.shards[maphash.String(t.seed, p.Address)%shards]
+	s.Lock()
+	defer s.Unlock()
+	t.index.Lock()
+	defer t.index.Unlock()
+	p.Lock()
+	defer p.Unlock()
+	if p.dead || !ok() {
+		return false
+	}
+	p.dead = true
+	delete(s.m, p.Address)
+	t.index.tree.Delete(p)
+	if p.Revision > 0 {
+		t.gone.put(p.Address, p.Revision)
+	}
+	return true
+}
+
+// Vacate makes a param that has expired one without a value, for a write that
+// comes before Expire did. The param's lock must be held.
+func (t *Table[R]) Vacate(p *Param[R]) {
+	p.clear()
+	t.alive.Add(-1)
+}
+
+// Ascend calls f for the params at and after an address in address order, those
+// without a value included, until f returns false; then end, told whether the last
+// param was passed. The index is locked for reading until end has returned, so no
+// address appears or vanishes meanwhile: f does little, and the caller stops after
+// a while.
+func (t *Table[R]) Ascend(from string, f func(p *Param[R]) bool, end func(all bool)) {
+	pivot := &Param[R]{Address: from}
+	all := true
+	t.index.RLock()
+	defer t.index.RUnlock()
+	t.index.tree.Ascend(pivot, func(p *Param[R]) bool {
+		all = f(p)
+		return all
+	})
+	end(all)
+}
+
+func (m *memory) put(address string, revision uint64) {
+	m.Lock()
+	defer m.Unlock()
+	if _, known := m.revision[address]; !known {
+		m.order = append(m.order, address)
+	}
+	m.revision[address] = revision
+	for len(m.order) > remembered {
+		delete(m.revision, m.order[0])
+		m.order = m.order[1:]
+	}
+}
+
+// take returns the revision an address had when it went, 0 if none is known. It
+// stays remembered, for the param may come to nothing.
+func (m *memory) take(address string) uint64 {
+	m.Lock()
+	defer m.Unlock()
+	return m.revision[address]
+}

@@ -1,0 +1,178 @@
+package router
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/clasp-studio/clasp/router/address"
+	"github.com/clasp-studio/clasp/router/param"
+	"github.com/clasp-studio/clasp/router/subs"
+)
+
+// Limits bound what one client, and all together, may use.
+type Limits struct {
+	MaxConnections       int           // open connections, 0 = no limit
+	MaxMessageSize       int           // bytes of payload in one transport message, 0 = 65535
+	MaxSubscriptions     int           // patterns a session, 0 = no limit (protocol section 8)
+	MaxMessagesPerSecond int           // messages a second and session, 0 = no limit (section 9)
+	MaxParams            int           // params with a value, 0 = no limit (section 7)
+	WelcomeSnapshot      int           // largest number of params sent unasked, 0 = none (section 5.3)
+	SessionTimeout       time.Duration // silence that ends a session, 0 = never (section 5.5)
+}
+
+// ConflictRule gives the params under a pattern another conflict strategy than
+// "last write wins": lww, max, min or lock (protocol section 7). The first rule
+// that matches an address counts.
+type ConflictRule struct{ Pattern, Strategy string }
+
+// Options make a router.
+type Options struct {
+	Name      string       // told to clients in WELCOME
+	Logger    *slog.Logger // nil logs nothing
+	Limits    Limits
+	Conflicts []ConflictRule
+}
+
+// Stats are counts of what is there now.
+type Stats struct{ Sessions, Subscriptions, Params int }
+
+type (
+	paramTable = param.Table[*route]
+	paramEntry = param.Param[*route]
+)
+
+// Router is one tree of live signals and the sessions that share it.
+type Router struct {
+	// Static after New.
+	name    string
+	log     *slog.Logger
+	start   time.Time // the monotonic clock counts from here
+	params  *paramTable
+	subs    subs.Table[subscription]
+	routes  routeCache
+	batches sync.Pool
+
+	limits    atomic.Pointer[Limits]
+	conflicts atomic.Pointer[[]conflict]
+
+	// bundles is held for writing while a bundle of several params is applied, and
+	// for reading while a piece of a snapshot is put together.
+	bundles sync.RWMutex
+
+	sessions  registry
+	schedule  schedule
+	announced announced
+	deferred  deferred
+
+	lastSession atomic.Uint64
+	wake        chan struct{} // tells the clock that there is work at a fine grain
+	stop        chan struct{}
+	stopped     sync.WaitGroup
+	closeOnce   sync.Once
+}
+
+type conflict struct {
+	pattern  *address.Pattern
+	strategy param.Strategy
+}
+
+// New makes a router and starts its clock. Close ends it.
+func New(o Options) (*Router, error) {
+	r := &Router{
+		name:   o.Name,
+		log:    o.Logger,
+		start:  time.Now(),
+		params: param.New[*route](),
+		wake:   make(chan struct{}, 1),
+		stop:   make(chan struct{}),
+	}
+	if r.log == nil {
+		r.log = slog.New(slog.DiscardHandler)
+	}
+	r.batches.New = func() any { return new(batch) }
+	r.sessions.init()
+	r.schedule.init()
+	if err := r.Reload(o.Limits, o.Conflicts); err != nil {
+		return nil, err
+	}
+	r.stopped.Go(r.runClock)
+	r.stopped.Go(r.runSchedule)
+	return r, nil
+}
+
+// Reload replaces limits and conflict rules, all or nothing. Sessions stay.
+func (r *Router) Reload(l Limits, rules []ConflictRule) error {
+	compiled := make([]conflict, 0, len(rules))
+	for i, rule := range rules {
+		p, err := address.Compile(rule.Pattern)
+		if err != nil {
+			return fmt.Errorf("conflict rule %d: pattern %q: %w", i+1, rule.Pattern, err)
+		}
+		s, err := param.ParseStrategy(rule.Strategy)
+		if err != nil {
+			return fmt.Errorf("conflict rule %d: %w", i+1, err)
+		}
+		compiled = append(compiled, conflict{p, s})
+	}
+	if l.MaxMessageSize == 0 {
+		l.MaxMessageSize = 65535
+	}
+	r.limits.Store(&l)
+	r.conflicts.Store(&compiled)
+	r.params.Ascend("", func(p *paramEntry) bool {
+		p.Lock()
+		p.Strategy = r.strategyOf(p.Address)
+		p.Unlock()
+		return true
+	}, func(bool) {})
+	return nil
+}
+
+func (r *Router) strategyOf(addr string) param.Strategy {
+	for _, c := range *r.conflicts.Load() {
+		if c.pattern.Match(addr) {
+			return c.strategy
+		}
+	}
+	return param.LastWriteWins
+}
+
+// Limits returns the limits in force.
+func (r *Router) Limits() Limits { return *r.limits.Load() }
+
+// Name returns the router's name.
+func (r *Router) Name() string { return r.name }
+
+// Stats returns counts of what is there now.
+func (r *Router) Stats() Stats {
+	return Stats{Sessions: r.sessions.len(), Subscriptions: r.subs.Len(), Params: r.params.Len()}
+}
+
+// Close tells every session that the router stops, lets their queues run empty and
+// returns when all have gone. When ctx ends first it cuts those that are left and
+// returns an error that counts them.
+func (r *Router) Close(ctx context.Context) error {
+	r.closeOnce.Do(func() { close(r.stop) })
+	r.stopped.Wait()
+	r.sessions.shut()
+	for _, s := range r.sessions.all() {
+		s.close(ReasonShutdown)
+	}
+	select {
+	case <-r.sessions.empty:
+		return nil
+	case <-ctx.Done():
+	}
+	left := r.sessions.all()
+	for _, s := range left {
+		s.conn.Abort()
+	}
+	return fmt.Errorf("close router: cut %d sessions that did not read their last messages: %w", len(left), ctx.Err())
+}
+
+// monotonic returns µs since the router started, which no clock change moves.
+func (r *Router) monotonic(t time.Time) int64 { return int64(t.Sub(r.start) / time.Microsecond) }

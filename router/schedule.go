@@ -1,0 +1,157 @@
+package router
+
+import (
+	"container/heap"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/clasp-studio/clasp/router/wire"
+)
+
+// Bundles waiting for their time are bounded for each session, in number and bytes.
+const (
+	maxScheduled      = 4096
+	maxScheduledBytes = 4 << 20
+)
+
+// schedule holds the bundles that wait for their time, the next one first.
+type schedule struct {
+	sync.Mutex
+	waiting   bundleHeap
+	bySession map[*Session]*backlog
+	changed   chan struct{} // tells runSchedule that the first may be another one
+}
+
+// backlog counts what a session has scheduled.
+type backlog struct{ bundles, bytes int }
+
+// scheduled is a bundle that waits. It runs even when its sender has gone (protocol
+// section 5.6).
+type scheduled struct {
+	at      int64 // µs, monotonic
+	seq     uint64
+	s       *Session
+	qos     wire.QoS
+	payload []byte
+}
+
+func (sc *schedule) init() {
+	sc.bySession = make(map[*Session]*backlog)
+	sc.changed = make(chan struct{}, 1)
+}
+
+// scheduleBundle checks a bundle's form and keeps it until its time.
+func (s *Session) scheduleBundle(b *batch, q wire.QoS, m wire.Bundle, payload []byte) error {
+	// The sender counts on the clock of now; a wall clock that is set later moves
+	// nothing.
+	ahead := m.Timestamp - b.wall
+	if ahead > uint64(maxAhead/time.Microsecond) {
+		return refuse(wire.CodeBadValue, "the bundle is scheduled %v ahead, up to %v is allowed",
+			time.Duration(min(ahead, 1<<53))*time.Microsecond, maxAhead)
+	}
+	err := s.parseBundle(b, m)
+	clear(b.ops)
+	b.ops = b.ops[:0]
+	if err != nil {
+		s.failBundle(b, err)
+		return nil
+	}
+	sc := &s.router.schedule
+	sc.Lock()
+	defer sc.Unlock()
+	log := sc.bySession[s]
+	if log == nil {
+		log = new(backlog)
+	}
+	if log.bundles >= maxScheduled || log.bytes+len(payload) > maxScheduledBytes {
+		return refuse(wire.CodeLimit, "over the limit of %d bundles or %d bytes scheduled by one session", maxScheduled, maxScheduledBytes)
+	}
+	sc.bySession[s] = log
+	log.bundles++
+	log.bytes += len(payload)
+	next := &scheduled{at: b.now + int64(ahead), seq: sc.waiting.seq, s: s, qos: q, payload: slices.Clone(payload)}
+	sc.waiting.seq++
+	heap.Push(&sc.waiting, next)
+	if sc.waiting.list[0] == next {
+		select {
+		case sc.changed <- struct{}{}:
+		default:
+		}
+	}
+	return nil
+}
+
+// due takes the next bundle if its time has come; else it says how long to wait.
+func (sc *schedule) due(now int64) (next *scheduled, wait time.Duration) {
+	sc.Lock()
+	defer sc.Unlock()
+	if len(sc.waiting.list) == 0 {
+		return nil, time.Hour
+	}
+	if first := sc.waiting.list[0]; first.at > now {
+		return nil, time.Duration(first.at-now) * time.Microsecond
+	}
+	next = heap.Pop(&sc.waiting).(*scheduled)
+	log := sc.bySession[next.s]
+	log.bundles--
+	log.bytes -= len(next.payload)
+	if log.bundles == 0 {
+		delete(sc.bySession, next.s)
+	}
+	return next, 0
+}
+
+// runSchedule runs bundles at their time, until the router stops. One timer serves
+// all of them.
+func (r *Router) runSchedule() {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-r.stop:
+			return
+		case <-timer.C:
+		case <-r.schedule.changed:
+		}
+		b := r.begin()
+		for {
+			next, wait := r.schedule.due(b.now)
+			if next == nil {
+				timer.Reset(wait)
+				break
+			}
+			if m, err := wire.DecodeBundle(next.payload); err == nil { // checked when it came
+				next.s.runBundle(b, next.qos, m)
+			}
+			b.flush()
+			b.clock(r)
+		}
+		b.finish(r)
+	}
+}
+
+// bundleHeap orders bundles by time, those of the same time as they came.
+type bundleHeap struct {
+	list []*scheduled
+	seq  uint64
+}
+
+func (h *bundleHeap) Len() int { return len(h.list) }
+
+func (h *bundleHeap) Less(i, j int) bool {
+	x, y := h.list[i], h.list[j]
+	return x.at < y.at || x.at == y.at && x.seq < y.seq
+}
+
+func (h *bundleHeap) Swap(i, j int) { h.list[i], h.list[j] = h.list[j], h.list[i] }
+
+func (h *bundleHeap) Push(x any) { h.list = append(h.list, x.(*scheduled)) }
+
+func (h *bundleHeap) Pop() any {
+	last := len(h.list) - 1
+	x := h.list[last]
+	h.list[last] = nil
+	h.list = h.list[:last]
+	return x
+}

@@ -1,0 +1,259 @@
+package router
+
+import (
+	"fmt"
+	"sync"
+
+	"github.com/clasp-studio/clasp/router/outbox"
+	"github.com/clasp-studio/clasp/router/wire"
+)
+
+// What becomes of a message when its subscriber has fallen behind (section 9).
+type urgency uint8
+
+const (
+	reliable urgency = iota // waits, up to the hard limit
+	lossy                   // may be dropped, oldest first
+)
+
+// noticeEvery is the least time between two ERROR 503 about drops, in µs.
+const noticeEvery = 10e6
+
+// dirty is the set of params whose newest value a slow session has not got yet. Two
+// structures, because order matters a little (first behind, first served) and
+// membership has to be fast.
+type dirty struct {
+	set   map[*paramEntry]struct{}
+	order []*paramEntry // may hold params that have left the set
+}
+
+func (d *dirty) add(p *paramEntry) {
+	if d.set == nil {
+		d.set = make(map[*paramEntry]struct{})
+	}
+	if _, ok := d.set[p]; !ok {
+		d.set[p] = struct{}{}
+		d.order = append(d.order, p)
+	}
+}
+
+func (d *dirty) has(p *paramEntry) bool {
+	if len(d.set) == 0 {
+		return false
+	}
+	_, ok := d.set[p]
+	return ok
+}
+
+// queueLocked appends a frame that must not be lost. out must be locked.
+func (s *Session) queueLocked(b *batch, frame []byte) {
+	if s.out.closing != ReasonNone {
+		return
+	}
+	if !s.out.queue.Append(frame) {
+		s.overflowLocked(b)
+		return
+	}
+	s.wakeLocked(b)
+}
+
+// wakeLocked sees to it that a flusher runs soon. out must be locked.
+func (s *Session) wakeLocked(b *batch) {
+	if !s.out.flushing && !s.out.gone {
+		s.out.flushing = true
+		b.touched = append(b.touched, s)
+	}
+}
+
+// overflowLocked ends a session whose client does not read (section 9). What waits
+// is given up: it would never be read.
+func (s *Session) overflowLocked(b *batch) {
+	s.out.queue.Clear()
+	m := wire.ErrorMessage{Code: wire.CodeOverloaded, Message: fmt.Appendf(nil,
+		"%d bytes wait for this client, which does not read them: connection closed", outbox.Hard)}
+	var p packet
+	if b.encode(&p, wire.Fire, func(dst []byte) []byte { return wire.AppendError(dst, m) }) == nil {
+		s.out.queue.Append(p.bytes(s.peer.Framing))
+	}
+	s.closeLocked(b, ReasonSlow)
+}
+
+// deliver queues a signal for a subscriber.
+func (s *Session) deliver(b *batch, p *packet, u urgency) {
+	s.out.Lock()
+	s.deliverLocked(b, p.bytes(s.peer.Framing), u)
+	s.out.Unlock()
+}
+
+func (s *Session) deliverLocked(b *batch, frame []byte, u urgency) {
+	if u == reliable {
+		s.queueLocked(b, frame)
+		return
+	}
+	if s.out.closing != ReasonNone {
+		return
+	}
+	if n := s.out.queue.AppendLossy(frame); n > 0 {
+		s.out.dropped += n
+		s.noticeLocked(b)
+	}
+	s.wakeLocked(b)
+}
+
+// noticeLocked tells the client of drops, at the first one and then now and then.
+func (s *Session) noticeLocked(b *batch) {
+	if s.out.told != 0 && b.now-s.out.told < noticeEvery {
+		return
+	}
+	m := wire.ErrorMessage{Code: wire.CodeOverloaded, Message: fmt.Appendf(nil,
+		"%d messages dropped: this client reads too slowly", s.out.dropped)}
+	s.out.told, s.out.dropped = max(b.now, 1), 0
+	var p packet
+	if b.encode(&p, wire.Fire, func(dst []byte) []byte { return wire.AppendError(dst, m) }) == nil {
+		s.queueLocked(b, p.bytes(s.peer.Framing))
+	}
+}
+
+// deliverParam queues the SET of a param, whose lock is held, for a subscriber.
+// now says that it has to be in the queue at once: the writer's echo comes before
+// its ACK (section 5).
+func (s *Session) deliverParam(b *batch, p *paramEntry, pkt *packet, via []*subscription, now bool) {
+	s.out.Lock()
+	defer s.out.Unlock()
+	if s.out.closing != ReasonNone {
+		return
+	}
+	// A snapshot on its way that has not come to this address will take the value
+	// along; sent now as well, the subscriber would see its revision twice.
+	if s.out.pending > 0 && !now && !passed(via, p.Address) {
+		return
+	}
+	if s.out.dirty.has(p) {
+		if !now {
+			return
+		}
+		delete(s.out.dirty.set, p)
+	}
+	if s.out.queue.Slow() && !now {
+		s.out.dirty.add(p)
+		return
+	}
+	s.queueLocked(b, pkt.bytes(s.peer.Framing))
+}
+
+// flush writes until nothing waits. It runs in a goroutine of its own, one a
+// session at most.
+func (s *Session) flush() {
+	var b *batch // for what a slow or new subscriber still has to get
+	defer func() {
+		if b != nil {
+			b.finish(s.router)
+		}
+	}()
+	for {
+		s.out.Lock()
+		o := &s.out
+		behind := o.closing == ReasonNone && !o.queue.Slow() &&
+			(len(o.dirty.order) > 0 || len(o.cursors) > 0 && !o.queue.Held())
+		if behind {
+			o.Unlock()
+			if b == nil {
+				b = s.router.begin()
+			} else {
+				b.clock(s.router)
+			}
+			s.catchUp(b)
+			s.fill(b)
+			o.Lock()
+		}
+		buf := o.queue.Take()
+		if o.room != nil {
+			o.room.Broadcast()
+		}
+		if o.gone {
+			o.Unlock()
+			outbox.PutBuffer(buf)
+			return
+		}
+		if buf == nil && !behind {
+			reason := o.closing
+			finish := reason != ReasonNone && !o.queue.Held()
+			o.flushing = finish // the last flusher of an ending session stays the last
+			o.Unlock()
+			if finish {
+				s.conn.Finish(reason)
+			}
+			return
+		}
+		o.Unlock()
+		if buf == nil {
+			continue
+		}
+		err := s.conn.Write(buf)
+		outbox.PutBuffer(buf)
+		if err != nil {
+			s.broken(err)
+			return
+		}
+	}
+}
+
+// waitForRoom holds the session's own reader up until a long answer has gone out so
+// far that more of it may be queued. No lock is held here.
+func (s *Session) waitForRoom(b *batch) {
+	b.flush()
+	s.out.Lock()
+	defer s.out.Unlock()
+	if s.out.room == nil {
+		s.out.room = sync.NewCond(&s.out)
+	}
+	for s.out.queue.Slow() && s.out.closing == ReasonNone {
+		s.out.room.Wait()
+	}
+}
+
+// broken gives up a connection that cannot be written to. The reader notices.
+func (s *Session) broken(err error) {
+	s.out.Lock()
+	if s.out.closing == ReasonNone {
+		s.out.closing = ReasonLost
+	}
+	s.out.gone = true
+	s.out.queue.Clear()
+	if s.out.room != nil {
+		s.out.room.Broadcast()
+	}
+	s.out.Unlock()
+	s.router.log.Debug("write failed", s.attrs("error", err)...)
+	s.conn.Abort()
+}
+
+// catchUp queues the newest value of params that a slow session has missed, while
+// there is room.
+func (s *Session) catchUp(b *batch) {
+	for {
+		s.out.Lock()
+		d := &s.out.dirty
+		if len(d.order) == 0 || s.out.queue.Slow() {
+			s.out.Unlock()
+			return
+		}
+		p := d.order[0]
+		d.order[0] = nil
+		d.order = d.order[1:]
+		s.out.Unlock()
+
+		// The param's lock comes before the outbox's, and under both the value
+		// encoded is the newest and in its place.
+		p.Lock()
+		s.out.Lock()
+		if s.out.dirty.has(p) {
+			delete(s.out.dirty.set, p)
+			if p.Exists(b.now) && b.encodeSet(&b.out, p) == nil {
+				s.queueLocked(b, b.out.bytes(s.peer.Framing))
+			}
+		}
+		s.out.Unlock()
+		p.Unlock()
+	}
+}

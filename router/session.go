@@ -1,0 +1,327 @@
+package router
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/clasp-studio/clasp/router/address"
+	"github.com/clasp-studio/clasp/router/outbox"
+	"github.com/clasp-studio/clasp/router/wire"
+)
+
+// Conn is the way back to a client, supplied by a transport.
+type Conn interface {
+	// Write sends whole frames in the session's framing. It may block; one
+	// goroutine at a time calls it.
+	Write(b []byte) error
+	// Limit bounds how long writes may still take from now on.
+	Limit(d time.Duration)
+	// Finish says goodbye as the transport does and closes. What the client still
+	// sends is passed over; the reader ends soon after.
+	Finish(r Reason)
+	// Abort closes at once.
+	Abort()
+}
+
+// Peer describes the other end of a connection.
+type Peer struct {
+	Transport string // "ws", for logs and metrics
+	Remote    string // address of the client, for logs
+	Framing   Framing
+	Ping      []byte // bytes that make a live client answer, nil = none
+}
+
+// Session is one client. Its exported methods belong to the transport's reading
+// goroutine; Control and Fail may be called by others too.
+type Session struct {
+	// Static after construction.
+	router *Router
+	conn   Conn
+	peer   Peer
+	seq    uint64 // order among sessions, for matching
+	opened int64  // µs, monotonic
+
+	// Owned by the reader; id, name and greeted are static after HELLO.
+	id      string
+	name    string
+	greeted atomic.Bool
+	batch   *batch // nil while idle
+	subs    map[subKey]*subscription
+	rate    bucket
+
+	ending atomic.Bool  // closing is set: what still comes in is passed over
+	heard  atomic.Int64 // µs, monotonic, of the last sign of life
+	pinged atomic.Int64 // µs, monotonic, of the last ping
+
+	gestures gestures
+	held     held
+	out      out
+}
+
+// out is what waits to be sent to a session.
+type out struct {
+	sync.Mutex
+	queue    outbox.Queue
+	flushing bool      // a flusher runs, or is listed in a batch to be started
+	closing  Reason    // set once: nothing more is queued, the connection ends
+	gone     bool      // the connection has ended
+	cursors  []*cursor // snapshots on their way, the first being sent
+	pending  int       // subscriptions whose snapshot is not complete
+	dirty    dirty
+	filters  map[string]*filter
+	deferred []*filter  // those that hold a message back
+	dropped  int        // messages dropped and not yet told
+	told     int64      // µs, monotonic, when drops were last told
+	room     *sync.Cond // the reader waits for room in the queue; nil while it never has
+}
+
+// Open makes a session for a new connection. It reports false when the router is
+// closing.
+func (r *Router) Open(c Conn, p Peer) (*Session, bool) {
+	s := &Session{router: r, conn: c, peer: p, seq: r.lastSession.Add(1)}
+	s.opened = r.monotonic(time.Now())
+	s.heard.Store(s.opened)
+	return s, r.sessions.add(s)
+}
+
+// Receive takes one transport message: one or more whole frames (protocol section
+// 12). data is not kept.
+func (s *Session) Receive(data []byte) {
+	b := s.batch
+	if b == nil {
+		b = s.router.begin()
+		s.batch = b
+		s.heard.Store(b.now)
+	}
+	for !s.ending.Load() {
+		f, rest, err := wire.ReadFrame(data)
+		if err != nil {
+			s.badBytes(b, err)
+			return
+		}
+		s.dispatch(b, f)
+		b.messages++
+		if b.full() {
+			b.flush()
+			b.clock(s.router)
+			s.heard.Store(b.now)
+		}
+		if data = rest; len(data) == 0 {
+			return
+		}
+	}
+}
+
+// Idle says that the transport has nothing more to read for now.
+func (s *Session) Idle() {
+	if b := s.batch; b != nil {
+		s.batch = nil
+		b.finish(s.router)
+	}
+}
+
+// Alive counts a sign of life that is no message, such as a WebSocket pong.
+func (s *Session) Alive() { s.heard.Store(s.router.monotonic(time.Now())) }
+
+// Control queues bytes of the transport's own, such as a WebSocket pong.
+func (s *Session) Control(raw []byte) {
+	b := s.router.begin()
+	s.out.Lock()
+	s.queueLocked(b, raw)
+	s.out.Unlock()
+	b.finish(s.router)
+}
+
+// Reject answers input that is no CLASP frame at all, such as a text message, with
+// ERROR 100; the session stays (protocol section 5.1).
+func (s *Session) Reject(message string) {
+	b := s.router.begin()
+	s.fail(b, wire.CodeBadFrame, nil, message)
+	b.finish(s.router)
+}
+
+// Fail ends the session after an ERROR, for what only the transport can see.
+func (s *Session) Fail(r Reason, code wire.Code, message string) {
+	b := s.router.begin()
+	s.fail(b, code, nil, message)
+	b.finish(s.router)
+	s.close(r)
+}
+
+// Closed ends the session after its connection has: the reader calls it last.
+// Subscriptions go, locks are released, open gestures are cancelled (section 5.6).
+func (s *Session) Closed(r Reason) {
+	s.Idle()
+	s.out.Lock()
+	if s.out.closing == ReasonNone {
+		s.out.closing = r
+	}
+	r = s.out.closing
+	s.out.gone = true
+	s.out.queue.Clear()
+	s.out.cursors, s.out.dirty, s.out.filters, s.out.deferred = nil, dirty{}, nil, nil
+	s.out.Unlock()
+	s.conn.Abort()
+
+	b := s.router.begin()
+	for _, sub := range s.subs {
+		s.router.subs.Remove(sub.pattern, sub)
+	}
+	s.subs = nil
+	s.releaseLocks()
+	s.cancelGestures(b)
+	s.router.announced.drop(s)
+	s.router.deferred.drop(s)
+	b.finish(s.router)
+	s.router.sessions.remove(s)
+	if s.greeted.Load() {
+		s.router.log.Info("session ended", s.attrs(slog.String("reason", r.String()))...)
+	} else {
+		s.router.log.Debug("connection ended before HELLO", "remote", s.peer.Remote, "transport", s.peer.Transport, "reason", r.String())
+	}
+}
+
+// attrs are what every log line of a session carries.
+func (s *Session) attrs(more ...any) []any {
+	return append([]any{"session", s.id, "name", s.name, "remote", s.peer.Remote, "transport", s.peer.Transport}, more...)
+}
+
+// close ends the session: what is queued goes out, then the connection is closed
+// with the reason. The reader does the rest in Closed.
+func (s *Session) close(r Reason) {
+	b := s.router.begin()
+	s.out.Lock()
+	s.closeLocked(b, r)
+	s.out.Unlock()
+	b.finish(s.router)
+}
+
+func (s *Session) closeLocked(b *batch, r Reason) {
+	if s.out.closing != ReasonNone {
+		return
+	}
+	s.out.closing = r
+	s.ending.Store(true)
+	s.out.cursors, s.out.dirty = nil, dirty{}
+	if s.out.room != nil {
+		s.out.room.Broadcast()
+	}
+	// A client that does not read its last words must not hold the router up.
+	s.conn.Limit(lastWords)
+	s.wakeLocked(b)
+}
+
+// lastWords is how long a client has to take what is queued when its session ends.
+const lastWords = 3 * time.Second
+
+// badBytes answers bytes that are no frame or no message.
+func (s *Session) badBytes(b *batch, err error) {
+	if !s.greeted.Load() {
+		s.router.log.Debug("first bytes are not CLASP", "remote", s.peer.Remote, "error", err)
+		s.close(ReasonBadHello)
+		return
+	}
+	s.failErr(b, nil, err)
+}
+
+// dispatch does one message.
+func (s *Session) dispatch(b *batch, f wire.Frame) {
+	payload := f.Payload
+	if len(payload) == 0 {
+		s.badBytes(b, &wire.ProtocolError{Code: wire.CodeBadMessage, Message: "the frame is empty"})
+		return
+	}
+	if wire.IsLegacy(payload) {
+		var err error
+		if b.legacy, err = wire.Transcode(b.legacy[:0], payload); err != nil {
+			s.badBytes(b, err)
+			return
+		}
+		payload = b.legacy
+	}
+	if !s.greeted.Load() {
+		s.greet(b, payload)
+		return
+	}
+	if limit := s.router.limits.Load().MaxMessagesPerSecond; limit > 0 && !s.rate.take(b.now, limit) {
+		s.fail(b, wire.CodeLimit, nil, fmt.Sprintf("over the limit of %d messages a second: message ignored", limit))
+		return
+	}
+	var err error
+	switch t := wire.Type(payload[0]); t {
+	case wire.TypeSet:
+		err = s.onSet(b, f.QoS, payload)
+	case wire.TypePublish:
+		err = s.onPublish(b, f.QoS, payload)
+	case wire.TypeGet:
+		err = s.onGet(b, payload)
+	case wire.TypeSubscribe:
+		err = s.onSubscribe(b, payload)
+	case wire.TypeUnsubscribe:
+		err = s.onUnsubscribe(payload)
+	case wire.TypeBundle:
+		err = s.onBundle(b, f.QoS, payload)
+	case wire.TypeSync:
+		err = s.onSync(b, payload)
+	case wire.TypePing:
+		s.respond(b, wire.Fire, wire.AppendPong)
+	case wire.TypeAnnounce:
+		err = s.onAnnounce(b, f.QoS, payload)
+	case wire.TypeQuery:
+		err = s.onQuery(b, payload)
+	case wire.TypeReplay:
+		err = s.onReplay(b, payload)
+	case wire.TypeHello:
+		s.fail(b, wire.CodeBadFrame, nil, "HELLO a second time: the session goes on as it is")
+	case wire.TypeWelcome, wire.TypeSnapshot, wire.TypeAck, wire.TypeError, wire.TypeResult, wire.TypePong:
+		// No client has business sending these: ignored (section 5).
+	default:
+		err = &wire.ProtocolError{Code: wire.CodeBadMessage, Message: fmt.Sprintf("unknown message type 0x%02x", payload[0])}
+	}
+	if err != nil {
+		s.failErr(b, nil, err)
+	}
+}
+
+// respond queues one frame for the session itself.
+func (s *Session) respond(b *batch, q wire.QoS, f func(dst []byte) []byte) {
+	if err := b.encode(&b.reply, q, f); err != nil {
+		s.failErr(b, nil, err)
+		return
+	}
+	s.out.Lock()
+	s.queueLocked(b, b.reply.bytes(s.peer.Framing))
+	s.out.Unlock()
+}
+
+// fail answers with an ERROR, the address with it if there is one that can be one.
+func (s *Session) fail(b *batch, code wire.Code, addr []byte, message string) {
+	m := wire.ErrorMessage{Code: code, Message: []byte(message)}
+	if len(addr) > 0 && len(addr) <= address.MaxLength {
+		m.Address, m.HasAddress = addr, true
+	}
+	s.respond(b, wire.Fire, func(dst []byte) []byte { return wire.AppendError(dst, m) })
+	if s.router.log.Enabled(context.Background(), slog.LevelDebug) {
+		s.router.log.Debug("refused", s.attrs("code", int(code), "error", message, "address", string(m.Address))...)
+	}
+}
+
+// failErr answers with the ERROR that an error stands for.
+func (s *Session) failErr(b *batch, addr []byte, err error) {
+	var pe *wire.ProtocolError
+	if errors.As(err, &pe) {
+		s.fail(b, pe.Code, addr, pe.Message)
+		return
+	}
+	s.fail(b, wire.CodeInternal, addr, err.Error())
+}
+
+// refuse makes the error a refused message is answered with.
+func refuse(code wire.Code, format string, args ...any) error {
+	return &wire.ProtocolError{Code: code, Message: fmt.Sprintf(format, args...)}
+}

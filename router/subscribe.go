@@ -1,0 +1,109 @@
+package router
+
+import (
+	"fmt"
+
+	"github.com/clasp-studio/clasp/router/address"
+	"github.com/clasp-studio/clasp/router/wire"
+)
+
+// subscription is one pattern of a session under one id. An id may have several
+// (protocol section 8).
+type subscription struct {
+	// Static after construction.
+	s       *Session
+	pattern *address.Pattern
+	types   uint8
+	maxRate uint32  // messages a second and address, 0 = all
+	epsilon float64 // least change of a number, 0 = any
+
+	// Guarded by the session's out: the snapshot that answers it, until complete.
+	cursor *cursor
+}
+
+type subKey struct {
+	id      uint32
+	pattern string
+}
+
+func (sub *subscription) filtered() bool { return sub.maxRate > 0 || sub.epsilon > 0 }
+
+// onSubscribe does SUBSCRIBE: the answer is the snapshot of what matches.
+func (s *Session) onSubscribe(b *batch, payload []byte) error {
+	m, err := wire.DecodeSubscribe(payload)
+	if err != nil {
+		return err
+	}
+	pattern, err := address.Compile(string(m.Pattern))
+	if err != nil {
+		s.fail(b, wire.CodeBadPattern, m.Pattern, err.Error())
+		return nil
+	}
+	if m.HasEpsilon && !(m.Epsilon >= 0) {
+		return refuse(wire.CodeBadMessage, "SUBSCRIBE: epsilon %v is not a number from 0 up", m.Epsilon)
+	}
+	sub := &subscription{s: s, pattern: pattern, types: m.Types}
+	if sub.types == 0 {
+		sub.types = 0xff // 0 means all, as 0xff does (section 3)
+	}
+	if m.HasMaxRate {
+		sub.maxRate = m.MaxRate
+	}
+	if m.HasEpsilon {
+		sub.epsilon = m.Epsilon
+	}
+
+	key := subKey{m.ID, pattern.String()}
+	old := s.subs[key]
+	if limit := s.router.limits.Load().MaxSubscriptions; old == nil && limit > 0 && len(s.subs) >= limit {
+		s.fail(b, wire.CodeLimit, m.Pattern, fmt.Sprintf("over the limit of %d subscriptions a session", limit))
+		return nil
+	}
+	c := &cursor{sub: sub, pattern: pattern, types: sub.types & (wire.MaskParam | wire.MaskTimeline)}
+	if c.types != 0 {
+		// Registered with its snapshot pending, before anything can match it: what is
+		// set from now on is either in the snapshot or sent after it.
+		s.out.Lock()
+		sub.cursor = c
+		s.out.pending++
+		s.out.Unlock()
+	}
+	if s.subs == nil {
+		s.subs = make(map[subKey]*subscription)
+	}
+	s.subs[key] = sub
+	s.router.subs.Add(pattern, sub)
+	if old != nil {
+		// The same pattern again under the same id: the new options count.
+		s.removeSubscription(old)
+	}
+	if c.types != 0 {
+		s.startSnapshot(b, c)
+	}
+	return nil
+}
+
+// onUnsubscribe does UNSUBSCRIBE: all patterns of the id go. An unknown id is
+// ignored.
+func (s *Session) onUnsubscribe(payload []byte) error {
+	m, err := wire.DecodeUnsubscribe(payload)
+	if err != nil {
+		return err
+	}
+	for key, sub := range s.subs {
+		if key.id == m.ID {
+			delete(s.subs, key)
+			s.removeSubscription(sub)
+		}
+	}
+	return nil
+}
+
+func (s *Session) removeSubscription(sub *subscription) {
+	s.router.subs.Remove(sub.pattern, sub)
+	s.out.Lock()
+	defer s.out.Unlock()
+	if sub.cursor != nil {
+		s.dropCursorLocked(sub.cursor)
+	}
+}

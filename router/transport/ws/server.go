@@ -1,0 +1,184 @@
+// Package ws brings CLASP sessions in over WebSocket (protocol sections 5.1 and 12).
+//
+// gorilla/websocket upgrades and reads. Frames to the client are ready-made by the
+// router and go out through the connection directly, so gorilla never writes but for
+// the goodbye to a client that breaks the WebSocket rules.
+package ws
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"github.com/clasp-studio/clasp/router"
+	"github.com/clasp-studio/clasp/router/wire"
+)
+
+// handshakeTimeout is how long a connection may take to ask for its upgrade.
+const handshakeTimeout = 10 * time.Second
+
+// Server accepts WebSocket connections for a router.
+type Server struct {
+	router   *router.Router
+	listener net.Listener
+	http     http.Server
+	upgrader websocket.Upgrader
+	open     atomic.Int64 // connections, those still shaking hands included
+	served   chan struct{}
+}
+
+// Listen binds an address ("host:port") and serves on it.
+func Listen(r *router.Router, addr string) (*Server, error) {
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("listen for WebSocket on %s: %w", addr, err)
+	}
+	s := &Server{router: r, served: make(chan struct{})}
+	s.listener = &listener{Listener: l, open: &s.open}
+	s.upgrader = websocket.Upgrader{
+		// The client's frames are small and our frames bypass gorilla: 512 bytes are
+		// all an idle connection holds.
+		ReadBufferSize:  512,
+		WriteBufferPool: noBuffers{},
+		WriteBufferSize: 512,
+		// Browsers fail without the echo of what they offer (section 5.1).
+		Subprotocols: []string{"clasp"},
+		CheckOrigin:  func(*http.Request) bool { return true },
+	}
+	s.http = http.Server{
+		Handler:           http.HandlerFunc(s.serve),
+		ReadHeaderTimeout: handshakeTimeout,
+		IdleTimeout:       handshakeTimeout,
+		MaxHeaderBytes:    16 << 10,
+		ErrorLog:          slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug), // every stray byte of a port scan
+	}
+	go func() {
+		defer close(s.served)
+		_ = s.http.Serve(s.listener) // ends with Close
+	}()
+	return s, nil
+}
+
+// Addr returns the address that is listened on.
+func (s *Server) Addr() net.Addr { return s.listener.Addr() }
+
+// Close stops accepting, and ends connections that have not become a session. The
+// sessions end with the router.
+func (s *Server) Close() error {
+	err := s.http.Close()
+	<-s.served
+	return err
+}
+
+// serve upgrades a request, or answers a plain one.
+func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
+	if limit := s.router.Limits().MaxConnections; limit > 0 && s.open.Load() > int64(limit) {
+		w.Header().Set("Connection", "close")
+		w.Header().Set("Retry-After", "5")
+		http.Error(w, fmt.Sprintf("this router holds its limit of %d connections", limit), http.StatusServiceUnavailable)
+		return
+	}
+	if !websocket.IsWebSocketUpgrade(r) {
+		s.servePlain(w, r)
+		return
+	}
+	c, err := s.upgrader.Upgrade(w, r, nil)
+	if err != nil {
+		return // gorilla has answered
+	}
+	// A goroutine of its own lets go of the stack and buffers of the HTTP server.
+	go s.session(c)
+}
+
+// servePlain answers what is no WebSocket: health checks rely on it (section 5.1).
+func (s *Server) servePlain(w http.ResponseWriter, r *http.Request) {
+	switch {
+	case r.URL.Path != "/":
+		http.Error(w, "nothing here: CLASP clients connect by WebSocket", http.StatusNotFound)
+	case r.Method != http.MethodGet && r.Method != http.MethodHead:
+		w.Header().Set("Allow", "GET, HEAD")
+		http.Error(w, "only GET and HEAD", http.StatusMethodNotAllowed)
+	default:
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		_, _ = fmt.Fprintf(w, "%s: a CLASP router. Connect by WebSocket to this address.\n", s.router.Name())
+	}
+}
+
+// session serves one connection until it ends.
+func (s *Server) session(c *websocket.Conn) {
+	under, ok := c.NetConn().(*conn)
+	if !ok {
+		_ = c.Close() // cannot be: the listener makes them
+		return
+	}
+	_ = under.SetDeadline(time.Time{}) // the handshake's is over
+	sess, ok := s.router.Open(way{under}, router.Peer{
+		Transport: "ws", Remote: under.RemoteAddr().String(), Framing: router.WebSocket, Ping: pingFrame,
+	})
+	if !ok {
+		way{under}.Finish(router.ReasonShutdown)
+		way{under}.Abort()
+		return
+	}
+	c.SetPingHandler(func(data string) error {
+		sess.Alive()
+		sess.Control(controlFrame(opPong, []byte(data)))
+		return nil
+	})
+	c.SetPongHandler(func(string) error {
+		sess.Alive()
+		return nil
+	})
+	c.SetCloseHandler(func(int, string) error { return nil }) // answered in Closed
+	sess.Closed(s.read(c, under, sess))
+}
+
+// read hands messages to the session until the connection ends, and says why it did.
+func (s *Server) read(c *websocket.Conn, under *conn, sess *router.Session) router.Reason {
+	var msg message
+	under.idle = func() {
+		msg.idle()
+		sess.Idle()
+	}
+	for {
+		kind, r, err := c.NextReader()
+		if err != nil {
+			return s.ended(under, err)
+		}
+		if kind == websocket.TextMessage {
+			sess.Reject("text message: CLASP frames are binary")
+			continue // NextReader passes over the rest
+		}
+		// Room for the longest frame header besides the payload.
+		limit := s.router.Limits().MaxMessageSize + 12
+		data, err := msg.read(r, limit)
+		switch {
+		case errors.Is(err, errTooBig):
+			sess.Fail(router.ReasonTooBig, wire.CodeBadFrame, fmt.Sprintf("message over the limit of %d bytes", limit-12))
+			// What the client still sends is passed over until the goodbye is out.
+			_, _ = io.Copy(io.Discard, under)
+			return router.ReasonTooBig
+		case err != nil:
+			return s.ended(under, err)
+		}
+		sess.Receive(data)
+	}
+}
+
+// ended finds the reason in the error that ended reading, and says goodbye to a
+// client that did.
+func (s *Server) ended(under *conn, err error) router.Reason {
+	var closed *websocket.CloseError
+	if !errors.As(err, &closed) || closed.Code == websocket.CloseAbnormalClosure {
+		return router.ReasonLost
+	}
+	under.goodbye(closeFrame(closed.Code, ""))
+	return router.ReasonClientClosed
+}
