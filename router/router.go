@@ -41,8 +41,8 @@ type Options struct {
 type Stats struct{ Sessions, Subscriptions, Params int }
 
 type (
-	paramTable = param.Table[*route]
-	paramEntry = param.Param[*route]
+	paramTable = param.Table[cachedRoute]
+	paramEntry = param.Param[cachedRoute]
 )
 
 // Router is one tree of live signals and the sessions that share it.
@@ -53,7 +53,7 @@ type Router struct {
 	start   time.Time // the monotonic clock counts from here
 	params  *paramTable
 	subs    subs.Table[subscription]
-	routes  routeCache
+	routes  routes
 	batches sync.Pool
 
 	limits    atomic.Pointer[Limits]
@@ -68,11 +68,12 @@ type Router struct {
 	announced announced
 	deferred  deferred
 
-	lastSession atomic.Uint64
-	wake        chan struct{} // tells the clock that there is work at a fine grain
-	stop        chan struct{}
-	stopped     sync.WaitGroup
-	closeOnce   sync.Once
+	lastSession      atomic.Uint64
+	lastSubscription atomic.Uint64
+	wake             chan struct{} // tells the clock that there is work at a fine grain
+	stop             chan struct{}
+	stopped          sync.WaitGroup
+	closeOnce        sync.Once
 }
 
 type conflict struct {
@@ -86,7 +87,7 @@ func New(o Options) (*Router, error) {
 		name:   o.Name,
 		log:    o.Logger,
 		start:  time.Now(),
-		params: param.New[*route](),
+		params: param.New[cachedRoute](),
 		wake:   make(chan struct{}, 1),
 		stop:   make(chan struct{}),
 	}

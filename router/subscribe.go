@@ -12,6 +12,7 @@ import (
 type subscription struct {
 	// Static after construction.
 	s       *Session
+	seq     uint64 // tells subscriptions apart
 	pattern *address.Pattern
 	types   uint8
 	maxRate uint32  // messages a second and address, 0 = all
@@ -42,7 +43,7 @@ func (s *Session) onSubscribe(b *batch, payload []byte) error {
 	if m.HasEpsilon && !(m.Epsilon >= 0) {
 		return refuse(wire.CodeBadMessage, "SUBSCRIBE: epsilon %v is not a number from 0 up", m.Epsilon)
 	}
-	sub := &subscription{s: s, pattern: pattern, types: m.Types}
+	sub := &subscription{s: s, seq: s.router.lastSubscription.Add(1), pattern: pattern, types: m.Types}
 	if sub.types == 0 {
 		sub.types = 0xff // 0 means all, as 0xff does (section 3)
 	}

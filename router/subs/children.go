@@ -2,63 +2,73 @@
 
 package subs
 
-import "slices"
-
-// fewChildren is up to how many a list of children is looked through: a list is quicker than a map, and much smaller.
-const fewChildren = 8
-
-// children finds a child by its segment's symbol. Symbols are unique, so no text is compared.
+// children finds a child by its segment's symbol. It is a hash table with open addressing and linear probing: symbols
+// carry their hash and are unique, so one look at one cache line mostly does. A Go map takes four from memory that is not
+// in the cache, and ten times the room for a node with one child.
 type children[T any] struct {
-	list  []child[T]
-	index map[*symbol]*node[T] // instead of the list, from when there have been many until there are none
+	slots []child[T] // none, or a power of two
+	count int
 }
 
 type child[T any] struct {
-	symbol *symbol
+	symbol *symbol // nil if the slot is free
 	node   *node[T]
 }
 
-func (c *children[T]) none() bool { return c.list == nil && c.index == nil }
-
-func (c *children[T]) get(s *symbol) *node[T] {
-	if c.index != nil {
-		return c.index[s]
-	}
-	for i := range c.list {
-		if c.list[i].symbol == s {
-			return c.list[i].node
+// locate returns the slot that holds s, or the free one where it belongs, or -1 if there is neither.
+func (c *children[T]) locate(s *symbol) int {
+	mask := len(c.slots) - 1
+	for i := range c.slots {
+		at := (int(s.hash) + i) & mask
+		if found := c.slots[at].symbol; found == s || found == nil {
+			return at
 		}
+	}
+	return -1
+}
+
+// get returns nil for a child that is not there.
+func (c *children[T]) get(s *symbol) *node[T] {
+	if s == nil {
+		return nil
+	}
+	if at := c.locate(s); at >= 0 {
+		return c.slots[at].node
 	}
 	return nil
 }
 
 // put adds a child that is not there yet.
 func (c *children[T]) put(s *symbol, n *node[T]) {
-	switch {
-	case c.index != nil:
-		c.index[s] = n
-	case len(c.list) < fewChildren:
-		c.list = append(c.list, child[T]{s, n})
-	default:
-		c.index = make(map[*symbol]*node[T], 2*fewChildren)
-		for _, e := range c.list {
-			c.index[e.symbol] = e.node
+	if size := len(c.slots); c.count >= size-size/4 {
+		old := c.slots
+		c.slots = make([]child[T], max(1, 2*size))
+		for _, e := range old {
+			if e.symbol != nil {
+				c.slots[c.locate(e.symbol)] = e
+			}
 		}
-		c.index[s] = n
-		c.list = nil
 	}
+	c.slots[c.locate(s)] = child[T]{s, n}
+	c.count++
 }
 
 // drop removes a child that is there.
 func (c *children[T]) drop(s *symbol) {
-	if c.index != nil {
-		if delete(c.index, s); len(c.index) == 0 {
-			c.index = nil
-		}
+	if c.count--; c.count == 0 {
+		c.slots = nil
 		return
 	}
-	c.list = slices.DeleteFunc(c.list, func(e child[T]) bool { return e.symbol == s })
-	if len(c.list) == 0 {
-		c.list = nil
+	// A search ends at a free slot, so what follows the one now free must be put in anew.
+	at := c.locate(s)
+	c.slots[at] = child[T]{}
+	for range c.count {
+		at = (at + 1) & (len(c.slots) - 1)
+		e := c.slots[at]
+		if e.symbol == nil {
+			return
+		}
+		c.slots[at] = child[T]{}
+		c.slots[c.locate(e.symbol)] = e
 	}
 }

@@ -11,11 +11,10 @@ func (t *Table[T]) Nodes() int {
 
 func (n *node[T]) below() (count int) {
 	var next []*node[T]
-	for _, e := range n.exact.list {
-		next = append(next, e.node)
-	}
-	for _, e := range n.exact.index {
-		next = append(next, e)
+	for _, e := range n.exact.slots {
+		if e.symbol != nil {
+			next = append(next, e.node)
+		}
 	}
 	for _, e := range n.globs {
 		next = append(next, e.node)

@@ -3,6 +3,7 @@
 package subs
 
 import (
+	"math/rand/v2"
 	"strings"
 
 	"github.com/clasp-studio/clasp/router/address"
@@ -28,7 +29,8 @@ type node[T any] struct {
 // symbol stands for the text of a segment, so that a walk hashes each segment of an address once and from then on only
 // compares pointers.
 type symbol struct {
-	nodes int // how many there are with this segment
+	hash  uint32 // random, so that nobody can choose segments that collide
+	nodes int    // how many there are with this segment
 }
 
 const (
@@ -68,7 +70,7 @@ func (t *trie[T]) remove(n *node[T], path string, v *T) bool {
 }
 
 func (n *node[T]) leaf() bool {
-	return n.deep == nil && n.star == nil && n.globs == nil && n.exact.none()
+	return n.deep == nil && n.star == nil && n.globs == nil && n.exact.count == 0
 }
 
 func (t *trie[T]) child(n *node[T], segment string) *node[T] {
@@ -97,7 +99,7 @@ func (t *trie[T]) attach(n *node[T], segment string, next *node[T]) {
 			if t.symbols == nil {
 				t.symbols = make(map[string]*symbol)
 			}
-			s = new(symbol)
+			s = &symbol{hash: rand.Uint32()}
 			t.symbols[strings.Clone(segment)] = s // not the pattern's whole text with it
 		}
 		s.nodes++

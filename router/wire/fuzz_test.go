@@ -6,6 +6,7 @@ package wire_test
 import (
 	"bytes"
 	"encoding/json"
+	"math"
 	"testing"
 
 	"github.com/clasp-studio/clasp/router/wire"
@@ -84,7 +85,7 @@ func FuzzValue(f *testing.F) {
 			t.Fatalf("%x widened is %+v (%v)", encoded, wide, err)
 		}
 		if n, ok := v.Number(); ok {
-			if w, _ := wide.Number(); w != n && n == n {
+			if w, _ := wide.Number(); w != n && !math.IsNaN(n) {
 				t.Fatalf("%x is %v, widened %v", encoded, n, w)
 			}
 		}
@@ -97,6 +98,12 @@ func FuzzValue(f *testing.F) {
 		} else if _, _, err := wire.ReadValue(again); err != nil {
 			t.Fatalf("%x: what Any gave encodes to %x: %v", encoded, again, err)
 		}
+		v.Range(func(_ []byte, item wire.Value) bool {
+			if _, _, err := wire.ReadValue(wire.AppendValue(nil, item)); err != nil {
+				t.Fatalf("%x holds %+v: %v", encoded, item, err)
+			}
+			return true
+		})
 	})
 }
 

@@ -17,7 +17,7 @@ type fields []any
 // packed is MessagePack that is written as it stands.
 type packed string
 
-// pack encodes nil, bool, int, float64, string, []byte, []any, fields and packed as MessagePack.
+// pack encodes nil, bool, int, int64, float64, string, []byte, []any, fields and packed as MessagePack.
 func pack(x any) []byte {
 	switch x := x.(type) {
 	case nil:
@@ -31,6 +31,8 @@ func pack(x any) []byte {
 		if x >= 0 && x < 0x80 {
 			return []byte{byte(x)}
 		}
+		return pack(int64(x))
+	case int64:
 		return binary.BigEndian.AppendUint64([]byte{0xD3}, uint64(x))
 	case float64:
 		return binary.BigEndian.AppendUint64([]byte{0xCB}, math.Float64bits(x))
@@ -86,8 +88,8 @@ func TestTranscode(t *testing.T) {
 		want message
 	}{
 		{
-			fields{"type", "HELLO", "version", 1, "name", "n", "features", []any{"gesture", "federation", "timeline"}, "token", nil, "capabilities", fields{}},
-			message{"type": "HELLO", "version": 1.0, "name": "n", "features": 24.0},
+			fields{"type", "HELLO", "version", 1, "name", "n", "features", []any{"param", "event", "stream", "gesture", "federation", "timeline"}, "token", nil, "capabilities", fields{}},
+			message{"type": "HELLO", "version": 1.0, "name": "n", "features": 248.0},
 		},
 		{
 			fields{"type", "HELLO", "version", 2.0},
@@ -110,7 +112,7 @@ func TestTranscode(t *testing.T) {
 			message{"type": "SUBSCRIBE", "id": 1.0, "pattern": "/**", "types": 255.0, "maxRate": 30.0, "epsilon": 1.0, "window": 5.0},
 		},
 		{
-			fields{"types", []any{"event", "stream", "timeline"}, "pattern", "/a", "id", 4294967295, "type", "SUBSCRIBE", "options", fields{"maxRate", 60}},
+			fields{"types", []any{"event", "stream", "timeline"}, "pattern", "/a", "id", int64(math.MaxUint32), "type", "SUBSCRIBE", "options", fields{"maxRate", 60}},
 			message{"type": "SUBSCRIBE", "id": 4294967295.0, "pattern": "/a", "types": 22.0, "maxRate": 60.0},
 		},
 		{fields{"type", "UNSUBSCRIBE", "id", 9}, message{"type": "UNSUBSCRIBE", "id": 9.0}},
@@ -119,8 +121,12 @@ func TestTranscode(t *testing.T) {
 			message{"type": "PUBLISH", "address": "/e", "signal": "event"},
 		},
 		{
-			fields{"type", "PUBLISH", "address", "/e", "signal", "event", "value", nil, "payload", fields{"a", []byte{1}}, "timestamp", 1704067200000000},
+			fields{"type", "PUBLISH", "address", "/e", "signal", "event", "value", nil, "payload", fields{"a", []byte{1}}, "timestamp", int64(1704067200000000)},
 			message{"type": "PUBLISH", "address": "/e", "signal": "event", "value": message{"a": message{"$bytes": "01"}}, "timestamp": 1704067200000000.0},
+		},
+		{
+			fields{"type", "PUBLISH", "address", "/p", "signal", "param", "value", 1, "payload", 2},
+			message{"type": "PUBLISH", "address": "/p", "signal": "param", "value": 1.0},
 		},
 		{
 			fields{"type", "PUBLISH", "address", "/s", "signal", "stream", "samples", []any{1, 0.5, -1}, "rate", 60.0},
@@ -294,7 +300,7 @@ func TestTranscodeRefuses(t *testing.T) {
 		{fields{"type", "SUBSCRIBE", "pattern", "/a"}, "id is missing"},
 		{fields{"type", "SUBSCRIBE", "id", 1}, "pattern is missing"},
 		{fields{"type", "SUBSCRIBE", "id", -1, "pattern", "/a"}, "id is not a whole number from 0 to 4294967295"},
-		{fields{"type", "SUBSCRIBE", "id", 1 << 32, "pattern", "/a"}, "id is not"},
+		{fields{"type", "SUBSCRIBE", "id", int64(1 << 32), "pattern", "/a"}, "id is not"},
 		{fields{"type", "SUBSCRIBE", "id", 1.5, "pattern", "/a"}, "id is not"},
 		{fields{"type", "SUBSCRIBE", "id", math.NaN(), "pattern", "/a"}, "id is not"},
 		{fields{"type", "SUBSCRIBE", "id", math.Inf(1), "pattern", "/a"}, "id is not"},
@@ -325,7 +331,7 @@ func TestTranscodeRefuses(t *testing.T) {
 		{set("revision", "1"), "revision is not a whole number"},
 		{set("ttl", "never"), "ttl is not seconds"},
 		{set("ttl", fields{}), "sliding is missing"},
-		{set("ttl", fields{"Sliding", 1 << 31}), "sliding is not a whole number from 0 to 2147483647"},
+		{set("ttl", fields{"Sliding", int64(1 << 31)}), "sliding is not a whole number from 0 to 2147483647"},
 		{set("ttl", -1), "ttl is not a whole number"},
 		{set("ttl", true), "ttl is not a whole number"},
 		{set("ttl", 1, "absolute", "yes"), "absolute is not true or false"},

@@ -25,7 +25,7 @@ func TestMessagesRefused(t *testing.T) {
 		{"\x20\x64\x00\x02/a\x00", "PUBLISH: unknown phase 4 at byte 1"},
 		{"\x20\x20\x00\x02/a\x03", "PUBLISH: unknown data indicator 3 at byte 6"},
 		{"\x20\x20\x00\x02/a\x01\x0c", "PUBLISH: unknown value code 0xc at byte 8"},
-		{"\x20\x40\x00\x02/a\x02\xff\xff", "PUBLISH: samples runs past the payload at byte 9"},
+		{"\x20\x40\x00\x02/a\x02\xff\xff", "PUBLISH: sample list runs past the payload at byte 9"},
 		{"\x10\x00\x00\x00\x01\x00\x01\xff\xff\x00", "SUBSCRIBE: pattern is not valid UTF-8 at byte 7"},
 		{"\x03\x00\x00\xff\xff", "ANNOUNCE: count is more than the rest of the payload can hold at byte 5"},
 		{"\x03\x00\x00\x00\x01\x00\x00\x05\x00", "ANNOUNCE: signal is not a signal at byte 7"},
@@ -114,6 +114,50 @@ func TestPublishRate(t *testing.T) {
 		if m.Rate != want.rate || m.HasRate != want.has || m.Size != want.size {
 			t.Errorf("%d bytes behind it: rate %d %v, size %d, want %+v", len(extra), m.Rate, m.HasRate, m.Size, want)
 		}
+	}
+}
+
+// TestViewsCannotGrow: appending to a field must not write over the payload behind it, which others read.
+func TestViewsCannotGrow(t *testing.T) {
+	payload := bytes.Clone(setPayload)
+	m, err := wire.DecodeSet(payload)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = append(m.Address, 0xEE)
+	_ = append(m.Value.Data, 0xEE)
+	if !bytes.Equal(payload, setPayload) {
+		t.Errorf("the payload is now %x, was %x", payload, setPayload)
+	}
+}
+
+// TestEmptyMessagesInBundle: what is inside a bundle is for who decodes the inner messages; empty ones are its smallest.
+func TestEmptyMessagesInBundle(t *testing.T) {
+	m, err := wire.DecodeBundle([]byte("\x30\x00\x00\x02\x00\x00\x00\x00"))
+	if err != nil || m.Count != 2 {
+		t.Fatalf("%d messages: %v", m.Count, err)
+	}
+	for n := range 3 {
+		if p, ok := m.Next(); ok != (n < 2) || len(p) != 0 {
+			t.Errorf("message %d is %x, %v", n, p, ok)
+		}
+	}
+}
+
+// TestResultHasNoMeta: the bit means meta in ANNOUNCE only (protocol section 3), as the public clients have it.
+func TestResultHasNoMeta(t *testing.T) {
+	m, err := wire.DecodeResult([]byte("\x61\x00\x02\x00\x02/a\x00\x04\x00\x02/b\x01\x00"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"/a", "/b"} {
+		if s, ok := m.Next(); !ok || string(s.Address) != want || s.HasMeta {
+			t.Errorf("signal is %+v, want %s", s, want)
+		}
+	}
+	out := wire.AppendResultSignal(nil, wire.SignalInfo{Address: []byte("/a"), HasMeta: true})
+	if string(out) != "\x00\x02/a\x00\x00" {
+		t.Errorf("a signal with meta went into a RESULT as %x", out)
 	}
 }
 

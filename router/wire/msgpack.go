@@ -102,7 +102,7 @@ func (r *reader) packedString(n uint64) packed {
 }
 
 func (r *reader) packedBytes(n uint64) packed {
-	return packed{code: BytesCode, data: r.take(r.packedSize(n, 1), "text or bytes")}
+	return packed{code: BytesCode, data: r.take(r.packedSize(n, 1), "string")}
 }
 
 func (r *reader) packedArray(n uint64) packed {

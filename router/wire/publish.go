@@ -63,7 +63,7 @@ func DecodePublish(p []byte) (m Publish, err error) {
 		m.Value = r.value(r.u8("value code"))
 	case publishSamples:
 		m.HasSamples = true
-		m.Samples = r.take(int(r.u16("sample count"))*sampleSize, "samples")
+		m.Samples = r.take(int(r.u16("sample count"))*sampleSize, "sample list")
 	default:
 		r.fail("unknown data indicator "+strconv.Itoa(int(indicator)), r.pos-1)
 	}

@@ -1,25 +1,26 @@
 package wire
 
-import "encoding/binary"
+// Looking into arrays and maps without copying them.
 
-// Range calls f for each item of an array, with a nil key, or each entry of a map,
-// in their order, until f returns false. Any other value has none. The value must
-// come from ReadValue or a decoder, which have validated it.
+// Range calls f for each item of an array, with a nil key, or each entry of a map, in their order, until f returns false.
+// Any other value has none. Key and item are views.
 func (v Value) Range(f func(key []byte, item Value) bool) {
-	if v.Code != ArrayCode && v.Code != MapCode {
-		return
+	r := reader{p: v.Data}
+	n := 0
+	switch v.Code {
+	case ArrayCode:
+		n = r.count(minItemSize, "")
+	case MapCode:
+		n = r.count(minEntrySize, "")
 	}
-	n, rest := binary.BigEndian.Uint16(v.Data), v.Data[2:]
-	for range n {
+	for ; n > 0; n-- {
 		var key []byte
 		if v.Code == MapCode {
-			size := 2 + int(binary.BigEndian.Uint16(rest))
-			key, rest = rest[2:size], rest[size:]
+			key = r.string("")
 		}
-		item, after, err := ReadValue(rest)
-		if err != nil || !f(key, item) {
+		item := r.value(r.u8(""))
+		if r.err != nil || !f(key, item) {
 			return
 		}
-		rest = after
 	}
 }

@@ -76,7 +76,7 @@ func (r *reader) skip(code byte, levels int) {
 	case code == StringCode:
 		r.string("string")
 	case code == BytesCode:
-		r.bytes("bytes")
+		r.bytes("byte string")
 	case code > MapCode:
 		r.fail("unknown value code 0x"+strconv.FormatUint(uint64(code), 16), r.pos)
 	case levels == 0:

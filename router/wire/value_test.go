@@ -37,6 +37,9 @@ func TestReadValue(t *testing.T) {
 		if string(rest) != "rest" || v.Code != encoded[0] || string(v.Data) != encoded[1:] {
 			t.Errorf("%x: read code %d, data %x, rest %q", encoded, v.Code, v.Data, rest)
 		}
+		if _, _, err := wire.ReadValue([]byte(encoded)); err != nil {
+			t.Errorf("%x with nothing behind it: %v", encoded, err)
+		}
 		if again := wire.AppendValue(nil, v); string(again) != encoded {
 			t.Errorf("%x: left as %x", encoded, again)
 		}
@@ -53,7 +56,7 @@ func TestReadValueRefuses(t *testing.T) {
 		"\x08\x00":                              "string runs past the payload at byte 1",
 		"\x08\x00\x05hi":                        "string runs past the payload at byte 3",
 		"\x08\x00\x02\xc3\x28":                  "string is not valid UTF-8 at byte 3",
-		"\x09\xff\xff":                          "bytes runs past the payload at byte 3",
+		"\x09\xff\xff":                          "byte string runs past the payload at byte 3",
 		"\x0a\xff\xff":                          "array count is more than the rest of the payload can hold at byte 3",
 		"\x0b\xff\xff":                          "map count is more than the rest of the payload can hold at byte 3",
 		"\x0b\x00\x02\x00\x00\x00\x00\x00":      "map count is more than the rest of the payload can hold at byte 3",
@@ -191,9 +194,29 @@ func TestAppendAnyKinds(t *testing.T) {
 			t.Errorf("%T %v came back as %T %v", c.in, c.in, got, got)
 		}
 	}
-	sorted, err := wire.AppendAny(nil, map[string]any{"b": nil, "c": nil, "a": nil})
-	if want := "\x0b\x00\x03\x00\x01a\x00\x00\x01b\x00\x00\x01c\x00"; err != nil || string(sorted) != want {
+	letters := map[string]any{}
+	want := "\x0b\x00\x1a"
+	for c := byte('a'); c <= 'z'; c++ {
+		letters[string(c)] = nil
+		want += "\x00\x01" + string(c) + "\x00"
+	}
+	sorted, err := wire.AppendAny(nil, letters)
+	if err != nil || string(sorted) != want {
 		t.Errorf("map encoded to %x (%v), want its keys sorted: %x", sorted, err, want)
+	}
+}
+
+// TestAnyIsACopy: what Any gives outlives the buffer the value was read from.
+func TestAnyIsACopy(t *testing.T) {
+	encoded := []byte("\x0a\x00\x02\x08\x00\x01a\x09\x00\x01b")
+	v, _, err := wire.ReadValue(encoded)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x := v.Any()
+	clear(encoded)
+	if want := []any{"a", []byte("b")}; !reflect.DeepEqual(x, want) {
+		t.Errorf("after the buffer was used again it is %q", x)
 	}
 }
 
@@ -214,6 +237,49 @@ func TestAppendAnyRefuses(t *testing.T) {
 		wantCode(t, err, wire.CodeBadValue, name)
 		if string(dst) != "x" {
 			t.Errorf("%s: left %x behind", name, dst)
+		}
+	}
+}
+
+func TestRange(t *testing.T) {
+	for encoded, want := range map[string]string{
+		"\x0a\x00\x03\x02\x01\x0a\x00\x01\x00\x08\x00\x01a":                   `[1] [[null]] ["a"] `,
+		"\x0b\x00\x03\x00\x01b\x02\x01\x00\x01a\x0b\x00\x00\x00\x01b\x01\x01": `b[1] a[{}] b[true] `,
+		"\x0a\x00\x00": "", "\x0b\x00\x00": "", "\x00": "", "\x08\x00\x03abc": "", "\x05\x00\x01\x02\x03\x04\x05\x06\x07": "",
+	} {
+		v, _, err := wire.ReadValue([]byte(encoded))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := ""
+		v.Range(func(key []byte, item wire.Value) bool {
+			if (key == nil) != (v.Code == wire.ArrayCode) {
+				t.Errorf("%x: key is %v", encoded, key)
+			}
+			got += fmt.Sprintf("%s[%s] ", key, wire.AppendJSON(nil, item))
+			return true
+		})
+		if got != want {
+			t.Errorf("%x holds %q, want %q", encoded, got, want)
+		}
+		calls := 0
+		v.Range(func([]byte, wire.Value) bool { calls++; return false })
+		if calls > 1 {
+			t.Errorf("%x: went on after false", encoded)
+		}
+	}
+}
+
+// TestValuesMadeByHand: a Value whose data is not what its code says gives nonsense, but never a panic.
+func TestValuesMadeByHand(t *testing.T) {
+	for code := range 256 {
+		for _, data := range []string{"", "\xff", "\x00\x01", "\xff\xff\xff", "\x00\x02\x00\x01\x08\x00", "\x00\x01\x0a\xff\xff"} {
+			v := wire.Value{Code: byte(code), Data: []byte(data)}
+			v.Any()
+			v.Number()
+			v.Range(func([]byte, wire.Value) bool { return true })
+			wire.AppendJSON(nil, v)
+			wire.AppendWideValue(nil, v)
 		}
 	}
 }

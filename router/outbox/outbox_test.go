@@ -1,0 +1,253 @@
+package outbox_test
+
+import (
+	"bytes"
+	"encoding/binary"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/clasp-studio/clasp/router/outbox"
+)
+
+// frame makes a frame that says which one it is and whether it may be lost.
+func frame(n uint32, lossy bool, size int) []byte {
+	f := make([]byte, max(size, 9))
+	binary.BigEndian.PutUint32(f, uint32(len(f)))
+	binary.BigEndian.PutUint32(f[4:], n)
+	if lossy {
+		f[8] = 1
+	}
+	return f
+}
+
+// numbers reads the frames of a buffer back.
+func numbers(t testing.TB, buf []byte) (all []uint32) {
+	t.Helper()
+	for len(buf) > 0 {
+		size := int(binary.BigEndian.Uint32(buf))
+		if size < 9 || size > len(buf) {
+			t.Fatalf("a frame is broken: size %d in %d bytes", size, len(buf))
+		}
+		all = append(all, binary.BigEndian.Uint32(buf[4:]))
+		buf = buf[size:]
+	}
+	return all
+}
+
+func TestOrder(t *testing.T) {
+	var q outbox.Queue
+	for n := range uint32(10) {
+		if !q.Append(frame(n, false, 20)) {
+			t.Fatal("refused with room left")
+		}
+	}
+	if q.Len() != 200 {
+		t.Fatalf("Len is %d, want 200", q.Len())
+	}
+	got := numbers(t, q.Take())
+	if want := []uint32{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}; !slices.Equal(got, want) {
+		t.Fatalf("got %v, want %v", got, want)
+	}
+	if q.Take() != nil || q.Len() != 0 {
+		t.Fatal("not empty after Take")
+	}
+}
+
+func TestHardLimit(t *testing.T) {
+	var q outbox.Queue
+	n := uint32(0)
+	for q.Append(frame(n, false, 1000)) {
+		n++
+	}
+	if want := uint32(outbox.Hard / 1000); n != want {
+		t.Fatalf("took %d frames of 1000 bytes, want %d", n, want)
+	}
+	if dropped := q.AppendLossy(frame(n, true, 1000)); dropped != 1 {
+		t.Fatalf("a full queue dropped %d, want the new one", dropped)
+	}
+	if got := numbers(t, q.Take()); uint32(len(got)) != n {
+		t.Fatalf("%d frames left, want %d", len(got), n)
+	}
+}
+
+func TestOldestStreamsGoFirst(t *testing.T) {
+	var q outbox.Queue
+	n := uint32(0)
+	for ; !q.Slow(); n++ {
+		q.Append(frame(n, false, 1000))
+	}
+	first, dropped := n, 0
+	for range 500 {
+		dropped += q.AppendLossy(frame(n, true, 1000))
+		n++
+	}
+	got := numbers(t, q.Take())
+	kept := outbox.Lossy / 1000
+	if dropped != 500-kept {
+		t.Errorf("dropped %d, want %d", dropped, 500-kept)
+	}
+	var want []uint32
+	for i := range first {
+		want = append(want, i)
+	}
+	for i := n - uint32(kept); i < n; i++ {
+		want = append(want, i)
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %v\nwant %v", got, want)
+	}
+}
+
+func TestMemoryOfAStoppedReaderIsBounded(t *testing.T) {
+	var q outbox.Queue
+	for n := range uint32(200_000) {
+		q.AppendLossy(frame(n, true, 100))
+	}
+	if buf := q.Take(); cap(buf) > 4*(outbox.Soft+outbox.Lossy) {
+		t.Fatalf("%d bytes held for a reader that never read", cap(buf))
+	}
+}
+
+func TestHold(t *testing.T) {
+	var q outbox.Queue
+	q.Append(frame(1, false, 10))
+	q.Hold()
+	q.Append(frame(4, false, 10))
+	if got := numbers(t, q.Take()); !slices.Equal(got, []uint32{1}) {
+		t.Fatalf("before the gap: %v, want [1]", got)
+	}
+	if q.Len() != 10 {
+		t.Fatalf("Len is %d while 10 bytes wait behind the gap", q.Len())
+	}
+	q.Release(slices.Concat(frame(2, false, 10), frame(3, false, 10)))
+	if got := numbers(t, q.Take()); !slices.Equal(got, []uint32{2, 3, 4}) {
+		t.Fatalf("after the gap: %v, want [2 3 4]", got)
+	}
+}
+
+// model is the obvious queue: a list of frames.
+type model struct {
+	head, tail []modelFrame
+	held       bool
+}
+
+type modelFrame struct {
+	n      uint32
+	size   int
+	marked bool // may be dropped
+}
+
+func (m *model) size() (all, marked int) {
+	for _, f := range slices.Concat(m.head, m.tail) {
+		all += f.size
+		if f.marked {
+			marked += f.size
+		}
+	}
+	return all, marked
+}
+
+func (m *model) add(f modelFrame) {
+	if m.held {
+		m.tail = append(m.tail, f)
+	} else {
+		m.head = append(m.head, f)
+	}
+}
+
+func (m *model) appendLossy(f modelFrame) (dropped int) {
+	size, _ := m.size()
+	if size+f.size > outbox.Hard {
+		return 1
+	}
+	f.marked = size >= outbox.Soft
+	m.add(f)
+	for {
+		_, marked := m.size()
+		if marked <= outbox.Lossy || !m.dropOldest(f.n) {
+			return dropped
+		}
+		dropped++
+	}
+}
+
+func (m *model) dropOldest(keep uint32) bool {
+	for _, list := range []*[]modelFrame{&m.head, &m.tail} {
+		for i, f := range *list {
+			if f.marked && f.n != keep {
+				*list = slices.Delete(*list, i, i+1)
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// FuzzQueue plays random operations against the obvious queue.
+func FuzzQueue(f *testing.F) {
+	f.Add(uint64(1), uint16(300))
+	f.Add(uint64(2), uint16(3000))
+	f.Add(uint64(77), uint16(9000))
+	f.Fuzz(func(t *testing.T, seed uint64, steps uint16) {
+		rng := rand.New(rand.NewPCG(seed, 0))
+		var q outbox.Queue
+		var m model
+		next := uint32(0)
+		for range min(int(steps), 10_000) {
+			size := 9 + rng.IntN(4000)
+			switch op := rng.IntN(100); {
+			case op < 30:
+				total, _ := m.size()
+				fits := total+size <= outbox.Hard
+				if got := q.Append(frame(next, false, size)); got != fits {
+					t.Fatalf("Append of %d to %d bytes is %v", size, total, got)
+				}
+				if fits {
+					m.add(modelFrame{next, size, false})
+				}
+				next++
+			case op < 90:
+				got, want := q.AppendLossy(frame(next, true, size)), m.appendLossy(modelFrame{n: next, size: size})
+				if got != want {
+					t.Fatalf("AppendLossy dropped %d, want %d", got, want)
+				}
+				next++
+			case op < 94 && !m.held:
+				q.Hold()
+				m.held = true
+			case op < 97 && m.held:
+				fill := frame(next, false, size)
+				q.Release(fill)
+				m.head = append(append(m.head, modelFrame{next, size, false}), m.tail...)
+				m.tail, m.held = nil, false
+				next++
+			case op >= 99:
+				buf := q.Take()
+				var want []uint32
+				for _, f := range m.head {
+					want = append(want, f.n)
+				}
+				m.head = nil
+				if got := numbers(t, buf); !slices.Equal(got, want) {
+					t.Fatalf("took %v\nwant %v", got, want)
+				}
+				outbox.PutBuffer(buf)
+			}
+			if total, _ := m.size(); q.Len() != total {
+				t.Fatalf("Len is %d, want %d", q.Len(), total)
+			}
+		}
+	})
+}
+
+func TestClear(t *testing.T) {
+	var q outbox.Queue
+	q.Append(bytes.Repeat([]byte{1}, 100))
+	q.Hold()
+	q.Append(bytes.Repeat([]byte{1}, 100))
+	q.Clear()
+	if q.Len() != 0 || q.Held() || q.Take() != nil {
+		t.Fatal("something is left")
+	}
+}
