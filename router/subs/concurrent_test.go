@@ -11,7 +11,7 @@ import (
 	"github.com/clasp-studio/clasp/router/subs"
 )
 
-// Writers add and remove their own values; readers must always find the values that stay, and nothing twice.
+// Writers add and remove their own values; readers must always find each value that stays once.
 func TestConcurrent(t *testing.T) {
 	var table subs.Table[sub]
 	stays := []string{"/**", "/a/b", "/a/*", "/**/a/**/b", "/a*/**"}
@@ -22,7 +22,7 @@ func TestConcurrent(t *testing.T) {
 	done := make(chan struct{})
 	for w := range 4 {
 		writers.Go(func() {
-			for i := range 200 {
+			for i := range 50 {
 				v := &sub{1000*w + i}
 				for _, text := range []string{"/**", "/a/b", "/a/**/b", "/**/b", "/**/a/**", fmt.Sprintf("/a/b%d*", i), "/*/b"} {
 					p := compile(t, text)
@@ -63,11 +63,8 @@ func TestConcurrent(t *testing.T) {
 	writers.Wait()
 	close(done)
 	readers.Wait()
-	for i, text := range stays {
-		if i == 0 && table.Len() != len(stays) {
-			t.Errorf("Len %d, want %d", table.Len(), len(stays))
-		}
-		_ = text
+	if table.Len() != len(stays) {
+		t.Errorf("Len %d, want %d", table.Len(), len(stays))
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 
 // globs is sorted by the length of the text before the first '*', then by segment. So those with the same text there lie
 // together, and ten thousand subscriptions like "zone17*" at one node cost a match a few binary searches, not ten
-// thousand comparisons. It is nil when there are none.
+// thousand comparisons. Those like "*17" have no such text and are all compared. It is nil when there are none.
 type globs[T any] []glob[T]
 
 type glob[T any] struct {

@@ -11,6 +11,7 @@ const indexAbove = 32
 // set holds each value once, packed, so that a match copies them in one go.
 type set[T any] struct {
 	values []*T
+	one    [1]*T      // room for values while there is only one: most sets never hold two
 	index  map[*T]int // position in values; nil until the set has been large
 }
 
@@ -28,7 +29,12 @@ func (s *set[T]) add(v *T) bool {
 	if s.find(v) >= 0 {
 		return false
 	}
-	s.values = append(s.values, v)
+	if len(s.values) == 0 {
+		s.values = s.one[:0]
+	}
+	if s.values = append(s.values, v); len(s.values) == 2 {
+		s.one[0] = nil // both are elsewhere now; this would keep the first from the collector
+	}
 	switch {
 	case s.index != nil:
 		s.index[v] = len(s.values) - 1
@@ -50,7 +56,7 @@ func (s *set[T]) remove(v *T) bool {
 	last := len(s.values) - 1
 	moved := s.values[last]
 	s.values[i] = moved
-	s.values[last] = nil // or the array would keep it from the collector
+	s.values[last] = nil // or it would be kept from the collector
 	s.values = s.values[:last]
 	if s.index != nil {
 		s.index[moved] = i

@@ -310,6 +310,10 @@ func TestManyUnderOnePattern(t *testing.T) {
 			values[i].n = i
 			table.Add(p, &values[i])
 		}
+		// Leaving one by one is quadratic if each has to be looked for among the others.
+		if n := table.LongestScan(); n > 100 {
+			t.Errorf("%s: looking for one of %d values may look at %d", text, len(values), n)
+		}
 		order := rand.New(rand.NewPCG(5, 6)).Perm(len(values))
 		for gone, i := range order {
 			if !table.Remove(p, &values[i]) || table.Remove(p, &values[i]) {
@@ -326,6 +330,68 @@ func TestManyUnderOnePattern(t *testing.T) {
 		}
 		wantEmpty(t, &table)
 	}
+}
+
+// A node that stays for what is below it must not keep the room of all it ever held.
+func TestEmptiedNodeGivesUpItsRoom(t *testing.T) {
+	var table subs.Table[sub]
+	table.Add(compile(t, "/**/x"), &sub{})
+	p := compile(t, "/**")
+	for range 2 { // and it must work again afterwards
+		values := make([]sub, 1000)
+		for i := range values {
+			table.Add(p, &values[i])
+		}
+		if n := len(match(&table, "/a")); n != len(values) {
+			t.Errorf("found %d of %d", n, len(values))
+		}
+		for i := range values {
+			table.Remove(p, &values[i])
+		}
+		if table.Len() != 1 || table.Room() != 1 {
+			t.Errorf("Len %d, with room for %d", table.Len(), table.Room())
+		}
+	}
+}
+
+// A node with many plain children finds each, while others come and go.
+func TestManyChildren(t *testing.T) {
+	var table subs.Table[sub]
+	r := rand.New(rand.NewPCG(7, 8))
+	there := make(map[int]*sub)
+	pattern := func(i int) *address.Pattern { return compile(t, fmt.Sprintf("/x/%d/*", i)) }
+	for round := range 20000 {
+		// 0 to 9 children for a while, then some of 600, so that the table of children is small, grows and shrinks.
+		i := r.IntN(10)
+		if round > 5000 {
+			i = r.IntN(600)
+		}
+		if v := there[i]; v == nil {
+			there[i] = &sub{i}
+			table.Add(pattern(i), there[i])
+		} else {
+			delete(there, i)
+			if !table.Remove(pattern(i), v) {
+				t.Fatalf("round %d: %d was not there", round, i)
+			}
+		}
+		if i = r.IntN(600); round%2 == 0 {
+			i = r.IntN(10)
+		}
+		var want []int
+		if there[i] != nil {
+			want = []int{i}
+		}
+		if got := match(&table, fmt.Sprintf("/x/%d/y", i)); !slices.Equal(got, want) {
+			t.Fatalf("round %d: got %v, want %v", round, got, want)
+		}
+	}
+	for i, v := range there {
+		if !table.Remove(pattern(i), v) {
+			t.Fatalf("%d was not there", i)
+		}
+	}
+	wantEmpty(t, &table)
 }
 
 // A node with many children such as "zone17*" finds the one that fits, and only that.

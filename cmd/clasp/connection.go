@@ -1,0 +1,161 @@
+// What pub, sub, get and set share: the flags that say which router, the
+// connection to it, and words for what can go wrong with it.
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"strconv"
+	"syscall"
+	"time"
+
+	"github.com/clasp-studio/clasp/router/client"
+	"github.com/clasp-studio/clasp/router/wire"
+	"github.com/spf13/cobra"
+)
+
+const (
+	defaultURL = "ws://localhost:7330"
+	// connectWithin bounds the connection of a command whose --timeout means something else.
+	connectWithin = 5 * time.Second
+	// connectionRefused is Winsock's number, which package syscall's ECONNREFUSED is not.
+	connectionRefused = syscall.Errno(10061)
+)
+
+// connection is the router that a command talks to.
+type connection struct {
+	url, token, name string
+	timeout          duration
+}
+
+// addFlags gives cmd the common flags. timeout is the default of --timeout and
+// about is what it means; the others mean the same everywhere.
+func (c *connection) addFlags(cmd *cobra.Command, timeout time.Duration, about string) {
+	c.timeout = duration(timeout)
+	flags := cmd.Flags()
+	flags.StringVar(&c.url, "url", defaultURL, "`URL` of the router (environment: CLASP_URL)")
+	flags.StringVar(&c.token, "token", "", "`TOKEN` to show to it (environment: CLASP_TOKEN)")
+	flags.StringVar(&c.name, "name", "clasp "+cmd.Name(), "`NAME` of this session, told to the router")
+	flags.Var(&c.timeout, "timeout", about)
+}
+
+// dial connects. Flags go before environment, environment before defaults.
+func (c *connection) dial(ctx context.Context, cmd *cobra.Command, o client.Options, within time.Duration) (*client.Client, error) {
+	for flag, variable := range map[string]string{"url": "CLASP_URL", "token": "CLASP_TOKEN"} {
+		if value := os.Getenv(variable); value != "" && !cmd.Flags().Changed(flag) {
+			if err := cmd.Flags().Set(flag, value); err != nil {
+				return nil, usageError(cmd, fmt.Errorf("%s: %w", variable, err))
+			}
+		}
+	}
+	o.Name, o.Token = c.name, c.token
+	ctx, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	dialled, err := client.Dial(ctx, c.url, o)
+	return dialled, c.explain(err)
+}
+
+// stoppable returns a context that ends with SIGINT or SIGTERM. A second signal
+// ends the process at once.
+func stoppable(cmd *cobra.Command) (context.Context, context.CancelFunc) {
+	ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop)
+	return ctx, stop
+}
+
+// explain adds to an error what to do about it.
+func (c *connection) explain(err error) error {
+	var refused *client.Error
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &refused):
+		if advice := adviceFor(refused.Code); advice != "" {
+			return fmt.Errorf("%w\n%s", err, advice)
+		}
+		return err
+	case errors.Is(err, client.ErrBadURL):
+		return exitError{exitUsage, err}
+	case errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, connectionRefused):
+		return fmt.Errorf("nothing listens at %s: start a router there with 'clasp server', or name another one with --url", c.url)
+	case errors.Is(err, context.DeadlineExceeded):
+		return fmt.Errorf("no answer from %s in time: is it a CLASP router, and can this machine reach it? --timeout gives it longer\n%w", c.url, err)
+	case errors.Is(err, context.Canceled):
+		return fmt.Errorf("stopped: %w", err)
+	default:
+		return err
+	}
+}
+
+// adviceFor says what to do about a refusal (protocol section 11).
+func adviceFor(code wire.Code) string {
+	switch code {
+	case wire.CodeNotFound:
+		return "see what there is with: clasp get '/**'"
+	case wire.CodeUnauthenticated, wire.CodeExpired:
+		return "give a token that is good with --token, or in CLASP_TOKEN"
+	case wire.CodeConflict:
+		return "see the present revision with: clasp get --json ADDRESS"
+	case wire.CodeLocked:
+		return "wait until the holder releases the lock or disconnects"
+	case wire.CodeLimit:
+		return "send less at a time, or raise the limit in the router's configuration"
+	}
+	return ""
+}
+
+// duration is a flag in seconds ("5", "0.5"), or with a unit ("500ms", "2m").
+type duration time.Duration
+
+func (d *duration) Set(text string) error {
+	if number, err := strconv.ParseFloat(text, 64); err == nil {
+		text = strconv.FormatFloat(number, 'f', -1, 64) + "s"
+	}
+	parsed, err := time.ParseDuration(text)
+	if err != nil || parsed < 0 {
+		return errors.New("is not a number of seconds, nor one with a unit as in 500ms or 2m")
+	}
+	*d = duration(parsed)
+	return nil
+}
+
+func (d *duration) String() string {
+	if *d == 0 {
+		return "" // the help then shows no default
+	}
+	return time.Duration(*d).String()
+}
+
+func (d *duration) Type() string { return "SECONDS" }
+
+// choice is a flag that takes one of a few words.
+type choice struct {
+	value string
+	words []string
+}
+
+func (c *choice) Set(text string) error {
+	for _, word := range c.words {
+		if text == word {
+			c.value = text
+			return nil
+		}
+	}
+	return fmt.Errorf("%q is not one of %s", text, joinWords(c.words))
+}
+
+func (c *choice) String() string { return c.value }
+func (c *choice) Type() string   { return "WORD" }
+
+// addChoice gives cmd a flag that takes one of words, and lets the shell complete them.
+func addChoice(cmd *cobra.Command, c *choice, name, about string) {
+	cmd.Flags().Var(c, name, about+": "+joinWords(c.words))
+	complete := cobra.FixedCompletions(c.words, cobra.ShellCompDirectiveNoFileComp)
+	if err := cmd.RegisterFlagCompletionFunc(name, complete); err != nil {
+		panic(err) // the flag was added above
+	}
+}

@@ -1,0 +1,128 @@
+// Holds the import arrows of ARCHITECTURE.md: what each package may import, in ours and in others' modules. A package that is
+// not in the list fails too, so that a new one gets its place on purpose.
+
+package main_test
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/clasp-studio/clasp"
+
+// arrows maps a package to everything outside the standard library that it may import. A path that starts with a slash is
+// one of ours; "*" is any.
+var arrows = map[string][]string{
+	"/cmd/clasp":       {"*"},
+	"/cmd/clasp-bench": {"*"},
+
+	"/config":  {"/router/address", "go.yaml.in/yaml/v3"},
+	"/pairing": {},
+	"/tui":     {},
+
+	"/router":              {"/router/address", "/router/outbox", "/router/param", "/router/subs", "/router/wire"},
+	"/router/transport/ws": {"/router", "/router/wire", "github.com/gorilla/websocket"},
+	"/router/client":       {"/router/address", "/router/wire", "github.com/gorilla/websocket"},
+
+	"/router/address": {},
+	"/router/outbox":  {},
+	"/router/param":   {"github.com/tidwall/btree"},
+	"/router/subs":    {"/router/address"},
+	"/router/wire":    {},
+}
+
+// offline are the packages that must work without a network: nothing they need, however deep, may open a socket.
+var offline = []string{
+	"/config", "/pairing",
+	"/router", "/router/address", "/router/outbox", "/router/param", "/router/subs", "/router/wire",
+}
+
+type listed struct {
+	ImportPath string
+	Standard   bool
+	Imports    []string
+	Deps       []string
+}
+
+func TestImports(t *testing.T) {
+	for _, goos := range []string{"linux", "darwin", "windows"} {
+		t.Run(goos, func(t *testing.T) {
+			packages := goList(t, goos)
+			ours := 0
+			for path, p := range packages {
+				name, own := strings.CutPrefix(path, module)
+				if !own {
+					continue
+				}
+				ours++
+				allowed, known := arrows[name]
+				if !known {
+					t.Errorf("%s has no place in the import map: add it to arrows in this test and to ARCHITECTURE.md", path)
+				}
+				for _, imported := range p.Imports {
+					if packages[imported].Standard || imported == "unsafe" {
+						continue
+					}
+					if !slices.Contains(allowed, "*") && !slices.Contains(allowed, strings.TrimPrefix(imported, module)) {
+						t.Errorf("%s imports %s; it may import %q", path, imported, allowed)
+					}
+				}
+				if slices.Contains(offline, name) && slices.Contains(p.Deps, "net") {
+					t.Errorf("%s needs the package net; see who brings it: go list -deps %s", path, path)
+				}
+			}
+			if ours < 2 {
+				t.Fatalf("go list found %d packages of %s: this test is looking in the wrong place", ours, module)
+			}
+		})
+	}
+}
+
+// goList returns every package of this module, and every one they need, by import path.
+func goList(t *testing.T, goos string) map[string]listed {
+	t.Helper()
+	const root = "../.."
+	// go test would repeat an old result when all that changed is a file this test has not looked at itself.
+	err := filepath.WalkDir(root, func(_ string, entry fs.DirEntry, err error) error {
+		if err == nil && entry.Name() == ".git" {
+			return fs.SkipDir
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := exec.Command("go", "list", "-deps", "-json=ImportPath,Standard,Imports,Deps", "./...")
+	list.Dir = root
+	list.Env = append(os.Environ(), "GOOS="+goos, "CGO_ENABLED=0")
+	list.Stderr = os.Stderr
+	out, err := list.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := list.Start(); err != nil {
+		t.Fatal(err)
+	}
+	packages := map[string]listed{}
+	for decoder := json.NewDecoder(out); ; {
+		var p listed
+		if err := decoder.Decode(&p); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatalf("reading go list: %v", err)
+		}
+		packages[p.ImportPath] = p
+	}
+	if err := list.Wait(); err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	return packages
+}

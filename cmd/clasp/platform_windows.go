@@ -1,0 +1,21 @@
+// What differs between systems: here Windows.
+
+package main
+
+import (
+	"os"
+	"syscall"
+)
+
+// reloadSignals is empty: Windows has no signal to ask for a reload.
+var reloadSignals []os.Signal
+
+// Winsock has its own numbers, which package syscall's EADDRINUSE and
+// EADDRNOTAVAIL are not.
+const (
+	addressInUse   = syscall.Errno(10048) // WSAEADDRINUSE
+	addressNotHere = syscall.Errno(10049) // WSAEADDRNOTAVAIL
+)
+
+// ignoreBrokenPipe has nothing to do: a broken pipe is only an error here.
+func ignoreBrokenPipe() {}

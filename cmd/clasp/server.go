@@ -1,0 +1,256 @@
+// clasp server: load the configuration, open what it names, wait for signals.
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/signal"
+	"strconv"
+	"syscall"
+	"time"
+
+	"github.com/clasp-studio/clasp/config"
+	"github.com/clasp-studio/clasp/router"
+	"github.com/clasp-studio/clasp/router/transport/ws"
+	"github.com/spf13/cobra"
+)
+
+// stopWithin is how long sessions get for their last messages. With what comes
+// before and after, the process is gone within 10 s (operations, section 1).
+const stopWithin = 9 * time.Second
+
+func newServerCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "server",
+		Short:   "Start a CLASP router",
+		Version: buildVersion().Version,
+		Example: `  clasp server
+  clasp server --port 8000 --name Studio --log-level debug
+  clasp server -c clasp.yaml
+  clasp config print --origin          what it would use, and why`,
+	}
+	given := addOptionFlags(cmd)
+	addVersionFlag(cmd)
+	cmd.SetHelpTemplate(helpHead + "\n" + config.Usage() + `
+Each option is also a key of the configuration file and an environment variable:
+'clasp config init' lists them all.
+
+Signals: SIGTERM and SIGINT stop the router, SIGHUP reloads the configuration.
+`)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		// From the first moment, so that an early signal ends things in order too.
+		signals := make(chan os.Signal, 4)
+		signal.Notify(signals, append(reloadSignals, os.Interrupt, syscall.SIGTERM)...)
+		defer signal.Stop(signals)
+		ignoreBrokenPipe()
+
+		s, err := startServer(*given, cmd.OutOrStdout(), cmd.ErrOrStderr())
+		if err != nil {
+			return err
+		}
+		return s.run(signals)
+	}
+	return cmd
+}
+
+// server is a running router with its listeners.
+type server struct {
+	given   config.Given
+	running config.Config // what is in force: reloads change it
+	log     *serverLog
+	router  *router.Router
+	ws      *ws.Server
+}
+
+// startServer opens everything the configuration names, or nothing.
+func startServer(given config.Given, stdout, stderr io.Writer) (*server, error) {
+	loaded, err := loadConfig(stderr, given)
+	if lacking := loaded.Unavailable(); lacking != "" {
+		return nil, exitError{exitConfig, errors.New(lacking)}
+	}
+	if err != nil {
+		return nil, err
+	}
+	if missing := loaded.Missing(); len(missing) > 0 {
+		return nil, reportProblems(stderr, missing)
+	}
+	c := loaded.Config
+	log, err := openLog(c.Logging, stdout)
+	if err != nil {
+		return nil, exitError{exitConfig, err}
+	}
+	r, err := router.New(router.Options{Name: c.Name, Logger: log.Logger, Limits: routerLimits(c.Limits), Conflicts: routerConflicts(c.Conflicts)})
+	if err != nil {
+		return nil, fmt.Errorf("start the router: %w", err)
+	}
+	socket, err := ws.Listen(r, net.JoinHostPort(c.Bind, strconv.Itoa(c.Port)))
+	if err != nil {
+		_ = r.Close(context.Background()) // nobody is connected yet
+		return nil, listenError(err, c.Bind, c.Port, "--port")
+	}
+	s := &server{given: given, running: c, log: log, router: r, ws: socket}
+	s.announce(stdout, loaded.Warnings)
+	return s, nil
+}
+
+// announce says that the server is ready. The banner is for people: machines
+// that read JSON from stdout, and whoever reads a log file, find records.
+func (s *server) announce(stdout io.Writer, warnings []string) {
+	listeners := []listener{webSocketListener(s.ws.Addr())}
+	c := s.running
+	if c.Logging.Format == "text" {
+		writeBanner(stdout, c.Name, c.File, listeners)
+	}
+	if c.Logging.Format == "json" || c.Logging.File != "" {
+		for _, l := range listeners {
+			s.log.Info("listening", "transport", l.transport, "urls", l.urls)
+		}
+	}
+	s.log.Info("router started", "name", c.Name, "version", buildVersion().Version, "config", c.File, "pid", os.Getpid())
+	s.warn(warnings)
+}
+
+func (s *server) warn(warnings []string) {
+	for _, warning := range warnings {
+		s.log.Warn(warning)
+	}
+}
+
+// run serves until a signal says to stop.
+func (s *server) run(signals <-chan os.Signal) error {
+	for sig := range signals {
+		if sig == os.Interrupt || sig == syscall.SIGTERM {
+			return s.stop(sig, signals)
+		}
+		s.reload()
+	}
+	return nil
+}
+
+// stop ends everything in order; a second signal to stop cuts it short.
+func (s *server) stop(sig os.Signal, signals <-chan os.Signal) error {
+	s.log.Info("router stopping", "signal", sig.String())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := s.ws.Close(); err != nil {
+			s.log.Warn("listener not closed cleanly", "error", err)
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), stopWithin)
+		defer cancel()
+		if err := s.router.Close(ctx); err != nil {
+			s.log.Warn("sessions did not end in time", "error", err)
+		}
+	}()
+	for {
+		select {
+		case <-done:
+			s.log.Info("router stopped")
+			s.log.output.use(nil)
+			return nil
+		case sig := <-signals:
+			if sig == os.Interrupt || sig == syscall.SIGTERM {
+				s.log.Warn("stopped at once by a second signal", "signal", sig.String())
+				return exitError{code: exitFailure}
+			}
+		}
+	}
+}
+
+// reload reads and checks everything again and swaps what can be swapped, all
+// or nothing; connections stay.
+func (s *server) reload() {
+	loaded, err := config.Load(s.given, os.Environ())
+	s.warn(loaded.Warnings)
+	if lacking := loaded.Unavailable(); err == nil && lacking != "" {
+		err = errors.New(lacking)
+	}
+	if missing := loaded.Missing(); err == nil && len(missing) > 0 {
+		err = missing
+	}
+	if err != nil {
+		s.refuseReload(err)
+		return
+	}
+	next := loaded.Config
+	// Always a new descriptor, even for the same path: that is what a log
+	// rotation sends the signal for.
+	file, err := openLogFile(next.Logging.File)
+	if err != nil {
+		s.refuseReload(err)
+		return
+	}
+	if err := s.router.Reload(routerLimits(next.Limits), routerConflicts(next.Conflicts)); err != nil {
+		if file != nil {
+			_ = file.Close() // nothing was written to it
+		}
+		s.refuseReload(err)
+		return
+	}
+	s.log.output.use(file)
+	s.log.level.Set(logLevels[next.Logging.Level])
+
+	live, restart := config.Changes(s.running, next)
+	s.running = s.running.WithLive(next)
+	s.log.Info("configuration reloaded", "config", next.File, "changed", live)
+	if len(restart) > 0 {
+		s.log.Warn("changed options wait for a restart", "options", restart)
+	}
+}
+
+// refuseReload says what is wrong, a record a problem, and that nothing
+// changed.
+func (s *server) refuseReload(err error) {
+	var problems config.Problems
+	if errors.As(err, &problems) {
+		for _, problem := range problems {
+			s.log.Error("configuration problem", "at", problem.Where, "problem", problem.Text)
+		}
+		s.log.Error("configuration not reloaded, the old one stays in force", "problems", len(problems))
+		return
+	}
+	s.log.Error("configuration not reloaded, the old one stays in force", "error", err)
+}
+
+func routerLimits(l config.Limits) router.Limits {
+	return router.Limits{
+		MaxConnections:       l.MaxConnections,
+		MaxMessageSize:       l.MaxMessageSize,
+		MaxSubscriptions:     l.MaxSubscriptions,
+		MaxMessagesPerSecond: l.MaxMessagesPerSecond,
+		MaxParams:            l.MaxParams,
+		WelcomeSnapshot:      l.WelcomeSnapshot,
+		SessionTimeout:       l.SessionTimeout,
+	}
+}
+
+func routerConflicts(rules []config.Conflict) []router.ConflictRule {
+	out := make([]router.ConflictRule, len(rules))
+	for i, rule := range rules {
+		out[i] = router.ConflictRule(rule)
+	}
+	return out
+}
+
+// listenError says in words why a port could not be opened, and what to do.
+func listenError(err error, bind string, port int, flag string) error {
+	switch {
+	case errors.Is(err, addressInUse):
+		holder := portHolder(port)
+		if holder == "" {
+			holder = "another process"
+		}
+		return exitError{exitAddressUsed, fmt.Errorf("port %d on %s is in use by %s: stop it, or choose another port with %s", port, bind, holder, flag)}
+	case errors.Is(err, addressNotHere):
+		return exitError{exitConfig, fmt.Errorf("address %s is on no network card of this machine: give one that is with --bind, or 0.0.0.0 for all", bind)}
+	case errors.Is(err, syscall.EACCES):
+		return fmt.Errorf("no permission to listen on port %d of %s: choose a port above 1023 with %s: %w", port, bind, flag, err)
+	default:
+		return fmt.Errorf("listen on port %d of %s: %w", port, bind, err)
+	}
+}

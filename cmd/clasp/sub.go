@@ -1,0 +1,172 @@
+// clasp sub: print what arrives under some patterns, one line a message.
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/clasp-studio/clasp/router/address"
+	"github.com/clasp-studio/clasp/router/client"
+	"github.com/clasp-studio/clasp/router/wire"
+	"github.com/spf13/cobra"
+)
+
+// subCommand is one run of clasp sub.
+type subCommand struct {
+	cmd      *cobra.Command
+	router   connection
+	patterns []*address.Pattern
+
+	types   []string
+	maxRate uint32
+	epsilon float64
+	count   int
+	asJSON  bool
+
+	printed int
+	ended   chan error // gets one result: enough printed, or not printable
+}
+
+func newSubCommand() *cobra.Command {
+	s := subCommand{ended: make(chan error, 1)}
+	cmd := &cobra.Command{
+		Use:   "sub PATTERN...",
+		Short: "Print what changes and what is sent under some patterns",
+		Long: `Print what changes and what is sent under some patterns, one line a message,
+until Ctrl-C. In a pattern '*' is one segment, '**' any number. The values that
+params have already come first. A lost connection is made again.`,
+		Example: `  clasp sub '/**'
+  clasp sub /lights/brightness '/cue/*'
+  clasp sub --types event,gesture --json '/**' | jq .
+  clasp sub --max-rate 10 --epsilon 0.01 '/sensor/*'
+  clasp sub --count 1 --timeout 60 /cue/go     waits a minute for one event`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return errors.New("expected a PATTERN at least")
+			}
+			for _, text := range args {
+				p, err := address.Compile(text)
+				if err != nil {
+					return err
+				}
+				s.patterns = append(s.patterns, p)
+			}
+			_, err := s.mask()
+			return err
+		},
+	}
+	s.cmd = cmd
+	s.router.addFlags(cmd, 0, "Stop after this long; an error if --count has not been reached (default never)")
+	flags := cmd.Flags()
+	flags.StringSliceVar(&s.types, "types", nil, "Only these `TYPES`: "+strings.Join(typeWords, ","))
+	flags.Uint32Var(&s.maxRate, "max-rate", 0, "At most `N` messages a second for each address (default no limit)")
+	flags.Float64Var(&s.epsilon, "epsilon", 0, "Leave out numbers that differ by less than `X` from the last one")
+	flags.IntVar(&s.count, "count", 0, "Stop after `N` messages (default never)")
+	flags.BoolVar(&s.asJSON, "json", false, "Print JSON, one line a message")
+	cmd.RunE = func(*cobra.Command, []string) error { return s.run() }
+	return cmd
+}
+
+// typeWords are the values of --types, in the order of wire.Signal.
+var typeWords = append([]string{wire.Param.String()}, signalWords...)
+
+func (s *subCommand) mask() (mask uint8, err error) {
+	for _, word := range s.types {
+		i := slices.Index(typeWords, word)
+		if i < 0 {
+			return 0, fmt.Errorf("--types: %q is not one of %s", word, joinWords(typeWords))
+		}
+		mask |= wire.Signal(i).Mask()
+	}
+	return mask, nil
+}
+
+func (s *subCommand) run() error {
+	ctx, stop := stoppable(s.cmd)
+	defer stop()
+	within := connectWithin
+	if s.router.timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, time.Duration(s.router.timeout))
+		defer cancel()
+	}
+	c, err := s.router.dial(ctx, s.cmd, client.Options{Reconnect: true, OnState: s.onState, OnError: s.onError}, within)
+	if err != nil {
+		return s.unlessStopped(ctx, err)
+	}
+	defer c.Close()
+	types, err := s.mask()
+	if err != nil {
+		return err
+	}
+	options := client.SubscribeOptions{Types: types, MaxRate: s.maxRate, Epsilon: s.epsilon}
+	for i, p := range s.patterns {
+		if _, err := c.Subscribe(ctx, p.String(), options, func(m *client.Message) { s.print(i, m) }); err != nil {
+			return s.unlessStopped(ctx, s.router.explain(err))
+		}
+	}
+	select {
+	case err = <-s.ended:
+		return err
+	case <-c.Done():
+		return s.router.explain(c.Err())
+	case <-ctx.Done():
+		if s.count > 0 {
+			err = fmt.Errorf("%v have passed and not all of the %d messages have come", time.Duration(s.router.timeout), s.count)
+		}
+		return s.unlessStopped(ctx, err)
+	}
+}
+
+// unlessStopped is err, or nil if Ctrl-C is why the command ends.
+func (s *subCommand) unlessStopped(ctx context.Context, err error) error {
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+// print prints a message that the i-th pattern brought. All run in one goroutine.
+func (s *subCommand) print(i int, m *client.Message) {
+	earlier := func(p *address.Pattern) bool { return p.Match(m.Address) }
+	if slices.ContainsFunc(s.patterns[:i], earlier) {
+		return // printed for that one
+	}
+	if s.count > 0 && s.printed == s.count {
+		return
+	}
+	s.printed++
+	line := messageOf(m)
+	var err error
+	if s.asJSON {
+		err = printJSON(s.cmd.OutOrStdout(), line)
+	} else {
+		_, err = fmt.Fprintln(s.cmd.OutOrStdout(), line.text())
+	}
+	if err != nil || s.printed == s.count {
+		select {
+		case s.ended <- err:
+		default:
+		}
+	}
+}
+
+func (s *subCommand) onState(state client.State, err error) {
+	switch state {
+	case client.Disconnected:
+		s.say(fmt.Sprintf("connection lost, trying again: %v", err))
+	case client.Connected:
+		s.say("connected again")
+	}
+}
+
+func (s *subCommand) onError(err error) { s.say(err.Error()) }
+
+func (s *subCommand) say(words string) {
+	_, _ = fmt.Fprintf(s.cmd.ErrOrStderr(), "clasp: %s\n", words) // if nobody hears it, nobody does
+}

@@ -1,0 +1,125 @@
+// Package config is the reference page of `clasp server` as one struct and one
+// table. Flags, YAML, environment, help, the sample file, `config print`,
+// validation and the reload diff are all derived from the table in options.go,
+// so an option is added in one place.
+//
+// Rules: operations, section 1.
+package config
+
+import "time"
+
+// Config holds the value of every option. What each means, its unit, its
+// default and its range stand in the table of options.
+type Config struct {
+	Name string
+	Port int
+	Bind string
+
+	TCP  Listener
+	QUIC Listener
+	UDP  Listener
+	TLS  TLS
+
+	Discovery   Discovery
+	Security    Security
+	Limits      Limits
+	Conflicts   []Conflict
+	Persistence Persistence
+	Logging     Logging
+	Metrics     Listener
+
+	File string // the configuration file in use, empty for none
+	TUI  bool
+}
+
+// Listener is a port that is off unless Enabled.
+type Listener struct {
+	Enabled bool
+	Port    int
+}
+
+// TLS names the PEM files of the router's certificate.
+type TLS struct {
+	Enabled   bool
+	Cert, Key string
+}
+
+// Discovery says how clients find the router.
+type Discovery struct {
+	MDNS MDNS
+	UDP  Listener
+}
+
+// MDNS is the advertisement of service _clasp._tcp.
+type MDNS struct {
+	Enabled bool
+	Name    string
+}
+
+// Security says who may connect.
+type Security struct {
+	RequireAuth     bool
+	TokenSecret     Secret
+	TokenSecretFile string
+	TokenPublicKey  string
+	Pairing         Pairing
+}
+
+// Pairing lets people admit devices with a PIN that is good for Timeout.
+type Pairing struct {
+	Enabled bool
+	Timeout time.Duration
+}
+
+// Limits bound what clients may use.
+type Limits struct {
+	MaxConnections       int
+	MaxMessageSize       int // bytes
+	MaxSubscriptions     int // patterns a session
+	MaxMessagesPerSecond int // a session; 0 = no limit
+	MaxParams            int
+	WelcomeSnapshot      int           // params; 0 = none are sent on connecting
+	SessionTimeout       time.Duration // 0 = idle sessions stay
+}
+
+// Conflict is the rule for concurrent writes to the params whose address
+// matches Pattern; Strategy is one of Strategies (protocol, section 7).
+type Conflict struct {
+	Pattern  string `json:"pattern"`
+	Strategy string `json:"strategy"`
+}
+
+// Strategies lists the conflict strategies, the default first.
+func Strategies() []string { return []string{"lww", "max", "min", "lock"} }
+
+// Persistence keeps params on disk.
+type Persistence struct {
+	Enabled      bool
+	Path         string
+	SyncInterval time.Duration
+}
+
+// Logging says what is logged, how and where. An empty File is stdout.
+type Logging struct {
+	Level, Format, File string
+}
+
+// Secret is a value that no log, message or listing may show. Its formatted
+// form is a mask; convert it to string to use it.
+type Secret string
+
+const secretMask = "(set, not shown)"
+
+// String returns a mask, never the secret.
+func (s Secret) String() string {
+	if s == "" {
+		return ""
+	}
+	return secretMask
+}
+
+// GoString masks the secret under %#v too.
+func (s Secret) GoString() string { return s.String() }
+
+// MarshalText masks the secret in JSON and in structured logs.
+func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }

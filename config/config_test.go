@@ -1,0 +1,471 @@
+package config_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/clasp-studio/clasp/config"
+	"github.com/clasp-studio/clasp/router/address"
+)
+
+// write makes a file in a fresh directory, changes there, and returns its name.
+func write(t *testing.T, text string) string {
+	t.Helper()
+	t.Chdir(t.TempDir())
+	if err := os.WriteFile("test.yaml", []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return "test.yaml"
+}
+
+// flags makes Given of "name=value" pairs.
+func flags(t *testing.T, pairs ...string) config.Given {
+	t.Helper()
+	var given config.Given
+	for _, pair := range pairs {
+		name, text, _ := strings.Cut(pair, "=")
+		if err := given.Set(name, text); err != nil {
+			t.Fatalf("--%s: %v", pair, err)
+		}
+	}
+	return given
+}
+
+// problems loads and returns every problem as a line.
+func problems(t *testing.T, given config.Given, environ ...string) []string {
+	t.Helper()
+	_, err := config.Load(given, environ)
+	var all config.Problems
+	if err != nil && !errors.As(err, &all) {
+		t.Fatalf("error of type %T: %v", err, err)
+	}
+	var lines []string
+	for _, p := range all {
+		lines = append(lines, p.String())
+	}
+	return lines
+}
+
+func sameLines(t *testing.T, got, want []string) {
+	t.Helper()
+	if !slices.Equal(got, want) {
+		t.Errorf("got\n  %s\nwant\n  %s", strings.Join(got, "\n  "), strings.Join(want, "\n  "))
+	}
+}
+
+func TestReferencePageSample(t *testing.T) {
+	sample, err := os.ReadFile("testdata/reference.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if page, err := os.ReadFile("../../shared/reference-page.md"); err != nil {
+		t.Logf("not compared with the page itself: %v", err)
+	} else if !strings.Contains(string(page), "```yaml\n"+string(sample)+"```\n") {
+		t.Error("testdata/reference.yaml is not the sample file of the reference page")
+	}
+
+	loaded, err := config.Load(flags(t, "config=testdata/reference.yaml"), []string{"TOKEN_SECRET=abc"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, want := loaded.Config, config.Config{
+		Name:      loaded.Config.Name,
+		Port:      7330,
+		Bind:      "0.0.0.0",
+		TCP:       config.Listener{Port: 7332},
+		QUIC:      config.Listener{Port: 7330},
+		UDP:       config.Listener{Port: 7331},
+		TLS:       config.TLS{Enabled: true, Cert: "/path/to/cert.pem", Key: "/path/to/key.pem"},
+		Discovery: config.Discovery{MDNS: config.MDNS{Enabled: true, Name: "Studio Router"}, UDP: config.Listener{Enabled: true, Port: 7331}},
+		Security:  config.Security{RequireAuth: true, TokenSecret: "abc", Pairing: config.Pairing{Timeout: 5 * time.Minute}},
+		Limits: config.Limits{MaxConnections: 10000, MaxMessageSize: 65536, MaxSubscriptions: 1000,
+			MaxParams: 1000000, WelcomeSnapshot: 10000, SessionTimeout: 5 * time.Minute},
+		Persistence: config.Persistence{Enabled: true, Path: "/var/lib/clasp/state.db", SyncInterval: 5 * time.Second},
+		Logging:     config.Logging{Level: "info", Format: "json"},
+		Metrics:     config.Listener{Enabled: true, Port: 9090},
+		File:        "testdata/reference.yaml",
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+	if got.Name == "" {
+		t.Error("no name")
+	}
+
+	// The secret is the only thing a machine has to bring along.
+	sameLines(t, problems(t, flags(t, "config=testdata/reference.yaml")), []string{
+		"testdata/reference.yaml:18:19: server.security.token_secret: environment variable TOKEN_SECRET is not set; set it, or write ${TOKEN_SECRET:-default}",
+	})
+}
+
+func TestAllFileProblemsAtOnce(t *testing.T) {
+	file := write(t, `server:
+  port: abc
+  prot: 7331
+  bind: [0.0.0.0]
+  tls: true
+  quic:
+    port: 99999
+    enabled: maybe
+  limits:
+    max_connection: 5
+    max_subscriptions: 10
+    max_subscriptions_per_client: 20
+    max_params:
+    max-message-size: 100
+  log_level: debug
+  logging:
+    level: wran
+    level: info
+    format: "xml"
+  conflicts:
+    - pattern: lights
+      strategy: maximum
+    - {pattern: /a}
+    - {pattern: /a, strategy: max, why: because}
+    - 5
+  name: ${NOBODY_SETS_THIS}
+  [a, b]: 1
+max_params: 5
+sever:
+  x: 1
+`)
+	_, badPattern := address.Compile("lights")
+	sameLines(t, problems(t, flags(t, "config="+file), "CLASP_METRICS_PORT=many", "CLASP_LOG_LEVEL=loud"), []string{
+		`test.yaml:2:9: server.port: "abc" is not a whole number`,
+		`test.yaml:3:3: unknown key "prot" in server, did you mean server.port?`,
+		`test.yaml:4:9: server.bind: expected one value, found a list`,
+		`test.yaml:5:8: server.tls: expected keys below it (enabled, cert, key), found a single value`,
+		`test.yaml:7:11: server.quic.port: 99999 is not between 0 and 65535`,
+		`test.yaml:8:14: server.quic.enabled: "maybe" is neither true nor false`,
+		`test.yaml:10:5: unknown key "max_connection" in server.limits, did you mean server.limits.max_connections?`,
+		`test.yaml:12:5: server.limits.max_subscriptions_per_client: already given as server.limits.max_subscriptions on line 11`,
+		`test.yaml:13:16: server.limits.max_params: has no value; give one or remove the key`,
+		`test.yaml:14:5: unknown key "max-message-size" in server.limits, did you mean server.limits.max_message_size?`,
+		`test.yaml:15:3: unknown key "log_level" in server, did you mean server.logging.level?`,
+		`test.yaml:17:12: server.logging.level: "wran" is not one of error, warn, info, debug, trace, did you mean warn?`,
+		`test.yaml:18:5: key "level" is already given on line 17`,
+		`test.yaml:19:13: server.logging.format: "xml" is not one of text, json`,
+		`test.yaml:21:16: server.conflicts[0].pattern: ` + badPattern.Error(),
+		`test.yaml:22:17: server.conflicts[0].strategy: "maximum" is not one of lww, max, min, lock`,
+		`test.yaml:23:7: server.conflicts[1]: the key "strategy" is missing`,
+		`test.yaml:24:17: server.conflicts[2].pattern: /a is already given on line 23`,
+		`test.yaml:24:36: unknown key "why" in server.conflicts[2]`,
+		`test.yaml:25:7: server.conflicts[3]: expected keys, found a single value`,
+		`test.yaml:26:9: server.name: environment variable NOBODY_SETS_THIS is not set; set it, or write ${NOBODY_SETS_THIS:-default}`,
+		`test.yaml:27:3: server: a key must be a word, found a list`,
+		`test.yaml:28:1: unknown key "max_params", did you mean server.limits.max_params?`,
+		`test.yaml:29:1: unknown key "sever", did you mean server?`,
+		`CLASP_LOG_LEVEL: "loud" is not one of error, warn, info, debug, trace`,
+		`CLASP_METRICS_PORT: "many" is not a whole number`,
+	})
+}
+
+func TestNotYAML(t *testing.T) {
+	for _, test := range []struct{ name, text, want string }{
+		{"tab", "server:\n  port: 1\n\tbind: x\n", "test.yaml:3:1: is not YAML: a tab cannot indent, use spaces"},
+		{"colon", "server:\n  port: 1\n  bind 2\n  name: x\n", "test.yaml:3:3: is not YAML: could not find expected ':'"},
+		{"quote", "server:\n  name: \"abc\n", "test.yaml:"},
+		{"documents", "server:\n  port: 1\n---\nserver:\n  port: 2\n", "test.yaml:3:1: a second document starts here; put everything in the first"},
+		{"list", "- server\n", "test.yaml:1:1: the file: expected keys, found a list"},
+		{"word", "server", "test.yaml:1:1: the file: expected keys, found a single value"},
+		{"anchor", "server: &a\n  tls: *a\n", `test.yaml:2:3: unknown key "tls" in server.tls`},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			got := problems(t, flags(t, "config="+write(t, test.text)))
+			if len(got) != 1 || !strings.HasPrefix(got[0], test.want) {
+				t.Errorf("got %q, want %q", got, test.want)
+			}
+		})
+	}
+}
+
+func TestEmptyFiles(t *testing.T) {
+	for _, text := range []string{"", "# nothing\n", "---\n", "server:\n", "server: {}\n", "{}\n", "server:\n  tls:\n  limits:\n    # max_params: 1\n"} {
+		if got := problems(t, flags(t, "config="+write(t, text))); len(got) > 0 {
+			t.Errorf("%q: %q", text, got)
+		}
+	}
+}
+
+func TestExpansion(t *testing.T) {
+	environ := []string{"A=one", "EMPTY=", "PORT=8000", "ON=yes", "D=$A ${A}"}
+	for _, test := range []struct{ value, want, problem string }{
+		{`${A}`, "one", ""},
+		{`"x ${A} y ${A}"`, "x one y one", ""},
+		{`'${A}'`, "one", ""},
+		{`${NONE:-two}`, "two", ""},
+		{`${EMPTY:-two}`, "two", ""},
+		{`"${NONE:-a:-b}"`, "a:-b", ""},
+		{`x${NONE:-}`, "x", ""},
+		{`$${A} costs 5$ $A`, "${A} costs 5$ $A", ""},
+		{`${D}`, "$A ${A}", ""}, // what a variable holds is not expanded again
+		{`${NONE}`, "", "environment variable NONE is not set; set it, or write ${NONE:-default}"},
+		{`${EMPTY}`, "", "environment variable EMPTY is not set; set it, or write ${EMPTY:-default}"},
+		{`${NONE:-}`, "", "is empty; leave it out or give a value"},
+		{`${1x}`, "", "${1x} does not name an environment variable; write $$ for a dollar sign"},
+		{`${A`, "", "${ has no closing }; write $$ for a dollar sign"},
+		{`"${NONE:-${A}}"`, "", "${NONE} has another ${ inside its default, which is not supported"},
+	} {
+		t.Run(test.value, func(t *testing.T) {
+			file := write(t, "server:\n  name: "+test.value+"\n  port: ${PORT}\n  tls: {enabled: '${NONE:-no}'}\n")
+			loaded, err := config.Load(flags(t, "config="+file), environ)
+			if test.problem != "" {
+				if err == nil || err.Error() != "test.yaml:2:9: server.name: "+test.problem {
+					t.Errorf("got %v, want %s", err, test.problem)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if c := loaded.Config; c.Name != test.want || c.Port != 8000 || c.TLS.Enabled {
+				t.Errorf("got %q, port %d, TLS %v; want %q, 8000, false", c.Name, c.Port, c.TLS.Enabled, test.want)
+			}
+		})
+	}
+}
+
+func TestContradictions(t *testing.T) {
+	const nobody = "nobody could ever authenticate: give a --token-secret-file, --token-secret or --token-public-key, or turn on --pairing"
+	for _, test := range []struct {
+		name  string
+		flags []string
+		want  []string
+	}{
+		{"quic without TLS", []string{"quic=true"},
+			[]string{"--quic: QUIC needs TLS: give a certificate and a key (--tls-cert and --tls-key), or leave QUIC out"}},
+		{"quic with TLS", []string{"quic=true", "tls-cert=c", "tls-key=k"}, nil},
+		{"certificate alone", []string{"tls-cert=c"}, []string{"--tls-cert: a certificate without its private key: give --tls-key (tls.key) too"}},
+		{"key alone", []string{"tls=true", "tls-key=k"}, []string{"--tls-key: a private key without its certificate: give --tls-cert (tls.cert) too"}},
+		{"TLS alone", []string{"tls=true"}, []string{"--tls: TLS needs a certificate and its private key: give --tls-cert and --tls-key (tls.cert, tls.key)"}},
+		{"nobody can authenticate", []string{"require-auth=true"}, []string{"--require-auth: " + nobody}},
+		{"secret", []string{"require-auth=true", "token-secret=s"}, nil},
+		{"secret file", []string{"require-auth=true", "token-secret-file=s"}, nil},
+		{"public key", []string{"require-auth=true", "token-public-key=s"}, nil},
+		{"pairing", []string{"require-auth=true", "pairing=true"}, nil},
+		{"secret twice", []string{"token-secret=s", "token-secret-file=f"},
+			[]string{"--token-secret-file: the secret is given twice: keep the file or the secret itself, not both"}},
+		{"bind to a name", []string{"bind=studio.local"},
+			[]string{`--bind: "studio.local" is not an IP address; use 0.0.0.0 for every network card, 127.0.0.1 for this machine only, or one card's address`}},
+		{"bind with a port", []string{"bind=0.0.0.0:7330"},
+			[]string{`--bind: "0.0.0.0:7330" has a port in it: give only the address here and the port with --port (port)`}},
+		{"bind to localhost", []string{"bind=localhost"}, nil},
+		{"bind to IPv6", []string{"bind=::"}, nil},
+		{"metrics on the WebSocket port", []string{"port=9090", "metrics=true"},
+			[]string{"--port: port 9090 cannot serve both WebSocket (--port) and metrics (--metrics-port): change one of them"}},
+		{"metrics off", []string{"port=9090"}, nil},
+		{"TCP on the WebSocket port", []string{"tcp=true", "tcp-port=7330"},
+			[]string{"--tcp-port: port 7330 cannot serve both WebSocket (--port) and TCP (--tcp-port): change one of them"}},
+		{"metrics on the TCP port", []string{"tcp=true", "metrics=true", "metrics-port=7332"},
+			[]string{"--metrics-port: port 7332 cannot serve both TCP (--tcp-port) and metrics (--metrics-port): change one of them"}},
+		{"UDP on the QUIC port", []string{"port=7331", "quic=true", "tls-cert=c", "tls-key=k", "udp=true"},
+			[]string{"--udp: port 7331 cannot serve both QUIC (--quic-port) and UDP (--udp-port): change one of them"}},
+		{"discovery on the QUIC port", []string{"quic=true", "quic-port=7331", "tls-cert=c", "tls-key=k", "mdns=true"},
+			[]string{"--quic-port: port 7331 cannot serve both QUIC (--quic-port) and discovery (--discovery-port): change one of them"}},
+		{"UDP and discovery share a socket", []string{"udp=true", "mdns=true"}, nil},
+		{"UDP and TCP are different ports", []string{"udp=true", "udp-port=7330"}, nil},
+		{"any free port", []string{"port=0", "metrics=true", "metrics-port=0"}, nil},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Chdir(t.TempDir())
+			sameLines(t, problems(t, flags(t, test.flags...)), test.want)
+		})
+	}
+}
+
+// TestNoSpuriousContradiction: a value that could not be read is one problem,
+// not two.
+func TestNoSpuriousContradiction(t *testing.T) {
+	file := write(t, "server:\n  tls: {cert: '${NONE}', key: k}\n  security: {require_auth: true, token_secret: '${NONE}'}\n  bind: ''\n")
+	got := problems(t, flags(t, "config="+file))
+	if len(got) != 3 {
+		t.Errorf("got %q, want 3 problems", got)
+	}
+}
+
+func TestImpliedSwitches(t *testing.T) {
+	for _, test := range []struct {
+		name           string
+		file           string
+		environ, flags []string
+		tls, responder bool
+	}{
+		{name: "nothing"},
+		{name: "certificate and key", flags: []string{"tls-cert=c", "tls-key=k"}, tls: true},
+		{name: "by environment", environ: []string{"CLASP_TLS_CERT=c", "CLASP_TLS_KEY=k"}, tls: true},
+		{name: "from a file", file: "tls: {cert: c, key: k}", tls: true},
+		{name: "switched off beside them", file: "tls: {cert: c, key: k, enabled: false}"},
+		{name: "switched off by flag", file: "tls: {cert: c, key: k, enabled: true}", flags: []string{"tls=false"}},
+		{name: "flags over a file that says no", file: "tls: {enabled: false}", flags: []string{"tls-cert=c", "tls-key=k"}, tls: true},
+		{name: "only one flag over it", file: "tls: {enabled: false, key: k}", flags: []string{"tls-cert=c"}},
+		{name: "discovery port flag", flags: []string{"discovery-port=7331"}, responder: true},
+		{name: "discovery port in a file", file: "discovery: {udp: {port: 7331}}"},
+		{name: "discovery in a file", file: "discovery: {udp: {enabled: true}}", responder: true},
+		{name: "mdns", flags: []string{"mdns=true"}, responder: true},
+		{name: "mdns without it", file: "discovery: {mdns: {enabled: true}, udp: {enabled: false}}"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			file := write(t, "server:\n  "+test.file+"\n")
+			loaded, err := config.Load(flags(t, append(test.flags, "config="+file)...), test.environ)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if c := loaded.Config; c.TLS.Enabled != test.tls || c.Discovery.UDP.Enabled != test.responder {
+				t.Errorf("TLS %v, discovery %v", c.TLS.Enabled, c.Discovery.UDP.Enabled)
+			}
+		})
+	}
+}
+
+func TestWhichFile(t *testing.T) {
+	dir, home := t.TempDir(), t.TempDir()
+	t.Chdir(dir)
+	environ := []string{"HOME=" + home}
+	put := func(path, name string) {
+		t.Helper()
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte("server:\n  name: "+name+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := func(name string, given config.Given, environ ...string) {
+		t.Helper()
+		loaded, err := config.Load(given, environ)
+		if err != nil || loaded.Config.Name != name {
+			t.Errorf("got %q from %q, error %v; want %q", loaded.Config.Name, loaded.Config.File, err, name)
+		}
+	}
+	put(filepath.Join(home, ".config", "clasp", "config.yaml"), "home")
+	want("home", config.Given{}, environ...)
+	put("clasp.yaml", "here")
+	want("here", config.Given{}, environ...)
+	put("other.yaml", "other")
+	want("other", config.Given{}, append(environ, "CLASP_CONFIG=other.yaml")...)
+	put("flag.yaml", "flag")
+	want("flag", flags(t, "config=flag.yaml"), append(environ, "CLASP_CONFIG=other.yaml")...)
+
+	sameLines(t, problems(t, flags(t, "config=none.yaml"), environ...), []string{
+		"none.yaml: cannot read the configuration: no such file or directory"})
+	sameLines(t, problems(t, config.Given{}, "CLASP_CONFIG="+dir), []string{
+		dir + ": cannot read the configuration: is a directory"})
+}
+
+func TestEnvironment(t *testing.T) {
+	t.Chdir(t.TempDir())
+	loaded, err := config.Load(config.Given{}, []string{
+		"CLASP_PROT=1", "CLASP_SOMETHING_ELSE=1", "CLASP_CONFIG=", "CLASP_LOG_LEVEL=debug", "CLASP_LOGGING_LEVEL=debug", "OTHER=1",
+		"CLASP_URL=ws://studio:7330", "CLASP_TOKEN=t",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sameLines(t, loaded.Warnings, []string{
+		"environment variable CLASP_PROT is no option and was ignored, did you mean CLASP_PORT?",
+		"environment variable CLASP_SOMETHING_ELSE is no option and was ignored",
+	})
+	sameLines(t, problems(t, config.Given{}, "CLASP_LOG_LEVEL=debug", "CLASP_LOGGING_LEVEL=info"), []string{
+		"CLASP_LOGGING_LEVEL: differs from CLASP_LOG_LEVEL, which means the same; set only one of them"})
+}
+
+func TestFlagValues(t *testing.T) {
+	for _, test := range []struct{ flag, text, want string }{
+		{"port", "abc", `"abc" is not a whole number`},
+		{"port", "70000", "70000 is not between 0 and 65535"},
+		{"port", "99999999999999999999", "99999999999999999999 is not between 0 and 65535"},
+		{"tls", "maybe", `"maybe" is neither true nor false`},
+		{"log-level", "infos", `"infos" is not one of error, warn, info, debug, trace, did you mean info?`},
+		{"token-secret", "", "is empty; leave it out or give a value"},
+		{"tls-cert", "", "is empty; leave it out or give a value"},
+		{"session-timeout", "5m", `"5m" is not a whole number`},
+		{"nonsense", "1", "no flag --nonsense"},
+		{"", "1", "no flag --"},
+	} {
+		var given config.Given
+		if err := given.Set(test.flag, test.text); err == nil || err.Error() != test.want {
+			t.Errorf("--%s %q: got %v, want %s", test.flag, test.text, err, test.want)
+		}
+	}
+}
+
+func TestMissing(t *testing.T) {
+	file := write(t, "server:\n  tls: {cert: no.pem, key: test.yaml}\n  logging: {file: nowhere/x.log}\n")
+	if err := os.WriteFile("empty", nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	loaded, err := config.Load(flags(t, "config="+file, "token-public-key=no.key", "token-secret-file=empty"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, p := range loaded.Missing() {
+		got = append(got, p.String())
+	}
+	sameLines(t, got, []string{
+		"test.yaml:2:15: server.tls.cert: no.pem: no such file or directory",
+		"--token-secret-file: empty: the file is empty",
+		"--token-public-key: no.key: no such file or directory",
+		"test.yaml:3:19: server.logging.file: nowhere/x.log: there is no directory nowhere; create it or choose another file",
+	})
+}
+
+func TestUnavailable(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for _, test := range []struct {
+		flags []string
+		want  string
+	}{
+		{[]string{"port=1", "quic-port=2", "udp-port=3", "mdns-name=x", "metrics-port=4", "persist-path=p", "pairing-timeout=5", "tls=false"}, ""},
+		{[]string{"quic=true", "tls-cert=c", "tls-key=k"}, "QUIC (--quic), TLS (--tls-cert)"},
+		{[]string{"udp=true", "tcp=true", "metrics=true", "persist=true", "tui=true"},
+			"the UDP transport (--udp), the TCP transport (--tcp), persistence (--persist), metrics (--metrics), the dashboard (--tui)"},
+		{[]string{"mdns=true"}, "mDNS (--mdns)"},
+		{[]string{"discovery-port=1"}, "UDP discovery (--discovery-port)"},
+		{[]string{"require-auth=true", "token-secret=s", "pairing=true"}, "authentication (--require-auth, --token-secret), pairing (--pairing)"},
+	} {
+		loaded, err := config.Load(flags(t, test.flags...), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := test.want
+		if want != "" {
+			want = "this build does not have " + want + " yet; leave out what asks for it"
+		}
+		if got := loaded.Unavailable(); got != want {
+			t.Errorf("%q:\ngot  %s\nwant %s", test.flags, got, want)
+		}
+	}
+}
+
+func TestChanges(t *testing.T) {
+	t.Chdir(t.TempDir())
+	load := func(pairs ...string) config.Config {
+		loaded, err := config.Load(flags(t, pairs...), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return loaded.Config
+	}
+	before := load("port=1", "token-secret=a")
+	after := load("port=2", "token-secret=b", "max-connections=5", "log-level=debug", "log-format=json", "session-timeout=1")
+	after.Conflicts = []config.Conflict{{Pattern: "/a", Strategy: "max"}}
+	live, restart := config.Changes(before, after)
+	sameLines(t, live, []string{"security.token_secret", "limits.max_connections", "limits.session_timeout", "conflicts", "logging.level"})
+	sameLines(t, restart, []string{"port", "quic.port", "logging.format"})
+
+	// After the reload only what waits for a restart is left to change.
+	live, restart = config.Changes(before.WithLive(after), after)
+	sameLines(t, live, nil)
+	sameLines(t, restart, []string{"port", "quic.port", "logging.format"})
+	if live, restart := config.Changes(after, after); live != nil || restart != nil {
+		t.Errorf("a configuration differs from itself: %q %q", live, restart)
+	}
+}

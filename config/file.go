@@ -1,0 +1,327 @@
+// The YAML file: every value and every mistake keeps its line and column.
+
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/clasp-studio/clasp/router/address"
+	"go.yaml.in/yaml/v3"
+)
+
+// section is one level of the file as the table allows it.
+type section struct {
+	keys     []string // in the order of the table, for suggestions
+	sections map[string]*section
+	options  map[string]*option
+}
+
+// schema is the tree of every path and alias of the table, without the root.
+var schema = buildSchema()
+
+func buildSchema() *section {
+	top := newSection()
+	for _, o := range options {
+		if o.path == "" {
+			continue
+		}
+		top.add(o.path, o)
+		for _, alias := range o.aliases {
+			top.add(alias, o)
+		}
+	}
+	return top
+}
+
+func newSection() *section {
+	return &section{sections: map[string]*section{}, options: map[string]*option{}}
+}
+
+func (s *section) add(path string, o *option) {
+	key, rest, nested := strings.Cut(path, ".")
+	if s.sections[key] == nil && s.options[key] == nil {
+		s.keys = append(s.keys, key)
+	}
+	if !nested {
+		s.options[key] = o
+		return
+	}
+	if s.sections[key] == nil {
+		s.sections[key] = newSection()
+	}
+	s.sections[key].add(rest, o)
+}
+
+// reader walks one file. What it finds goes into loader, by way of give.
+type reader struct {
+	file   string
+	lookup func(string) string
+	load   *loader
+	first  map[*option]*yaml.Node // where an option was given, to catch an alias beside its name
+}
+
+// readFile takes the text of a file into the loader.
+func (l *loader) readFile(file string, text []byte, lookup func(string) string) {
+	r := &reader{file: file, lookup: lookup, load: l, first: map[*option]*yaml.Node{}}
+	decoder := yaml.NewDecoder(bytes.NewReader(text))
+	var document yaml.Node
+	switch err := decoder.Decode(&document); {
+	case errors.Is(err, io.EOF): // empty, or nothing but comments
+		return
+	case err != nil:
+		r.syntax(text, err)
+		return
+	}
+	var second yaml.Node
+	switch err := decoder.Decode(&second); {
+	case errors.Is(err, io.EOF):
+	case err != nil:
+		r.syntax(text, err)
+	default:
+		r.problem(&second, "a second document starts here; put everything in the first")
+	}
+	r.document(document.Content[0])
+}
+
+func (r *reader) where(n *yaml.Node) origin {
+	return origin{source: fromFile, name: r.file, line: n.Line, column: n.Column}
+}
+
+func (r *reader) problem(n *yaml.Node, format string, args ...any) {
+	r.load.problem(r.where(n).place(), format, args...)
+}
+
+func (r *reader) document(n *yaml.Node) {
+	if isNull(n) { // "---" and nothing after it
+		return
+	}
+	r.mapping(n, "the file", func(key string, name, value *yaml.Node) {
+		switch {
+		case key == root:
+			r.section(schema, root, value)
+		case schema.options[key] != nil || schema.sections[key] != nil:
+			r.problem(name, "unknown key %q, did you mean %s.%s? Everything stands under %q", key, root, key, root+":")
+		default:
+			like := Nearest(key, []string{root})
+			if like == "" {
+				like = suggestKey(schema, root, key)
+			}
+			r.problem(name, "unknown key %q%s", key, didYouMean(like))
+		}
+	})
+}
+
+// section reads one level; path is its name in messages.
+func (r *reader) section(s *section, path string, n *yaml.Node) {
+	n = follow(n)
+	if isNull(n) { // every key below is commented out
+		return
+	}
+	if n.Kind != yaml.MappingNode {
+		r.problem(n, "%s: expected keys below it (%s), found %s", path, strings.Join(s.keys, ", "), describe(n))
+		return
+	}
+	r.mapping(n, path, func(key string, name, value *yaml.Node) {
+		full := path + "." + key
+		switch o := s.options[key]; {
+		case s.sections[key] != nil:
+			r.section(s.sections[key], full, value)
+		case o == nil:
+			r.problem(name, "unknown key %q in %s%s", key, path, didYouMean(suggestKey(s, path, key)))
+		case r.first[o] != nil:
+			r.problem(name, "%s: already given as %s on line %d", full, o.key(), r.first[o].Line)
+		default:
+			r.first[o] = name
+			r.option(o, full, value)
+		}
+	})
+}
+
+// mapping calls each for every pair of a mapping, duplicates reported and left
+// out.
+func (r *reader) mapping(n *yaml.Node, path string, each func(key string, name, value *yaml.Node)) {
+	n = follow(n)
+	if n.Kind != yaml.MappingNode {
+		r.problem(n, "%s: expected keys, found %s", path, describe(n))
+		return
+	}
+	seen := map[string]int{}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		name, value := n.Content[i], n.Content[i+1]
+		switch line, twice := seen[name.Value]; {
+		case name.Kind != yaml.ScalarNode:
+			r.problem(name, "%s: a key must be a word, found %s", path, describe(name))
+		case twice:
+			r.problem(name, "key %q is already given on line %d", name.Value, line)
+		default:
+			seen[name.Value] = name.Line
+			each(name.Value, name, value)
+		}
+	}
+}
+
+func (r *reader) option(o *option, path string, value *yaml.Node) {
+	n := follow(value)
+	if o.isList() {
+		r.conflicts(o, path, n)
+		return
+	}
+	text, ok := r.scalar(path, n)
+	if !ok {
+		r.load.failed(o)
+		return
+	}
+	if err := o.set(&r.load.config, text); err != nil {
+		r.load.failed(o)
+		r.problem(n, "%s: %v", path, err)
+		return
+	}
+	r.load.give(o, r.where(n))
+}
+
+// scalar returns the text of a plain value with its variables expanded.
+func (r *reader) scalar(path string, n *yaml.Node) (string, bool) {
+	switch {
+	case isNull(n):
+		r.problem(n, "%s: has no value; give one or remove the key", path)
+		return "", false
+	case n.Kind != yaml.ScalarNode:
+		r.problem(n, "%s: expected one value, found %s", path, describe(n))
+		return "", false
+	}
+	text, wrong := expand(n.Value, r.lookup)
+	for _, w := range wrong {
+		r.problem(n, "%s: %s", path, w)
+	}
+	return text, len(wrong) == 0
+}
+
+// conflicts reads a list of {pattern, strategy}.
+func (r *reader) conflicts(o *option, path string, n *yaml.Node) {
+	if n.Kind != yaml.SequenceNode {
+		r.load.failed(o)
+		r.problem(n, "%s: expected a list of {pattern, strategy}, found %s", path, describe(n))
+		return
+	}
+	before := len(r.load.problems)
+	lines := map[string]int{}
+	rules := make([]Conflict, len(n.Content))
+	for i, item := range n.Content {
+		rule, at := &rules[i], fmt.Sprintf("%s[%d]", path, i)
+		fields := map[string]*string{"pattern": &rule.Pattern, "strategy": &rule.Strategy}
+		r.mapping(item, at, func(key string, name, value *yaml.Node) {
+			field, value := fields[key], follow(value)
+			if field == nil {
+				r.problem(name, "unknown key %q in %s%s", key, at, didYouMean(Nearest(key, []string{"pattern", "strategy"})))
+				return
+			}
+			delete(fields, key)
+			text, ok := r.scalar(at+"."+key, value)
+			if !ok {
+				return
+			}
+			if err := checkConflict(key, text); err != nil {
+				r.problem(value, "%s.%s: %v", at, key, err)
+			}
+			if line := lines[text]; key == "pattern" && line > 0 {
+				r.problem(value, "%s.%s: %s is already given on line %d", at, key, text, line)
+			} else if key == "pattern" {
+				lines[text] = value.Line
+			}
+			*field = text
+		})
+		for _, key := range []string{"pattern", "strategy"} {
+			if fields[key] != nil && follow(item).Kind == yaml.MappingNode {
+				r.problem(item, "%s: the key %q is missing", at, key)
+			}
+		}
+	}
+	if len(r.load.problems) > before {
+		r.load.failed(o)
+		return
+	}
+	r.load.config.Conflicts = rules
+	r.load.give(o, r.where(n))
+}
+
+func checkConflict(key, text string) error {
+	if key == "pattern" {
+		_, err := address.Compile(text)
+		return err
+	}
+	var strategy string
+	return (&option{choices: Strategies()}).choose(&strategy, text)
+}
+
+// suggestKey guesses what an unknown key was meant to be: a neighbour, a key
+// that stands elsewhere, or a flag written as a key.
+func suggestKey(s *section, path, key string) string {
+	name := strings.ReplaceAll(key, "-", "_")
+	for _, o := range options {
+		last := o.path[strings.LastIndexByte(o.path, '.')+1:]
+		flag := strings.ReplaceAll(o.flag, "-", "_")
+		flat := strings.ReplaceAll(o.path, ".", "_")
+		if o.path != "" && (name == flag || name == flat || name == last && last != "enabled" && last != "port") {
+			return o.key()
+		}
+	}
+	if near := Nearest(name, s.keys); near != "" {
+		return path + "." + near
+	}
+	return ""
+}
+
+// follow replaces an alias (*name) by what it stands for.
+func follow(n *yaml.Node) *yaml.Node {
+	if n.Kind == yaml.AliasNode {
+		return n.Alias
+	}
+	return n
+}
+
+func isNull(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null" }
+
+func describe(n *yaml.Node) string {
+	switch {
+	case n.Kind == yaml.MappingNode:
+		return "keys"
+	case n.Kind == yaml.SequenceNode:
+		return "a list"
+	case isNull(n):
+		return "nothing"
+	default:
+		return "a single value"
+	}
+}
+
+var yamlLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?`)
+
+// syntax reports text that is not YAML. The library tells the line at best, so
+// the column is that of the first thing on it. For a tab it may name the line
+// before, so the tab itself is looked for.
+func (r *reader) syntax(text []byte, err error) {
+	line := 1
+	if m := yamlLine.FindStringSubmatch(err.Error()); m != nil && m[1] != "" {
+		line, _ = strconv.Atoi(m[1])
+	}
+	what := "is not YAML: " + yamlLine.ReplaceAllString(err.Error(), "")
+	at := &yaml.Node{Line: line, Column: 1}
+	lines := strings.Split(string(text), "\n")
+	for i := min(line, len(lines)) - 1; i < min(line+1, len(lines)); i++ {
+		indent := lines[i][:len(lines[i])-len(strings.TrimLeft(lines[i], " \t"))]
+		if tab := strings.IndexByte(indent, '\t'); tab >= 0 {
+			what, at.Line, at.Column = "is not YAML: a tab cannot indent, use spaces", i+1, tab+1
+			break
+		}
+		if i == line-1 {
+			at.Column = len(indent) + 1
+		}
+	}
+	r.problem(at, "%s", what)
+}

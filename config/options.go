@@ -1,0 +1,198 @@
+// The table of options: operations section 1, one entry an option. Nothing
+// else in the program lists them.
+
+package config
+
+import "strings"
+
+// option is one row of the reference page.
+type option struct {
+	group   string   // heading in the help
+	flag    string   // name of the flag, empty for none
+	short   string   // one-letter form of the flag
+	path    string   // YAML path below "server", empty for none
+	aliases []string // other YAML paths accepted for it
+	env     []string // environment names besides the one made from path
+	metavar string   // the value in the help, as in "--port <PORT>"
+	help    string
+	initial string // default, in the form it is written in YAML
+	derived string // words for a default that is worked out at start
+	example string // value in the sample file where there is no default
+	min     int    // range of a number, in its unit
+	max     int
+	choices []string
+	exists  bool // names a file that must be readable
+	live    bool // takes effect on SIGHUP
+	field   func(*Config) any
+}
+
+const (
+	maxPort = 65535
+	day     = 24 * 60 * 60 // seconds
+	million = 1_000_000
+)
+
+var options = []*option{
+	{group: "Network", flag: "name", path: "name", metavar: "NAME", derived: "hostname", example: "Studio",
+		help:  "Name of this router, told to clients",
+		field: func(c *Config) any { return &c.Name }},
+	{group: "Network", flag: "port", path: "port", metavar: "PORT", initial: "7330", max: maxPort,
+		help:  "WebSocket port to listen on",
+		field: func(c *Config) any { return &c.Port }},
+	{group: "Network", flag: "bind", path: "bind", metavar: "ADDRESS", initial: "0.0.0.0",
+		help:  "Address to bind to",
+		field: func(c *Config) any { return &c.Bind }},
+	{group: "Network", flag: "quic", path: "quic.enabled", initial: "false",
+		help:  "Enable QUIC transport (requires TLS)",
+		field: func(c *Config) any { return &c.QUIC.Enabled }},
+	{group: "Network", flag: "quic-port", path: "quic.port", metavar: "PORT", derived: "same as --port", example: "7330", max: maxPort,
+		help:  "QUIC port",
+		field: func(c *Config) any { return &c.QUIC.Port }},
+	{group: "Network", flag: "udp", path: "udp.enabled", initial: "false",
+		help:  "Enable UDP transport",
+		field: func(c *Config) any { return &c.UDP.Enabled }},
+	{group: "Network", flag: "udp-port", path: "udp.port", metavar: "PORT", initial: "7331", max: maxPort,
+		help:  "UDP port",
+		field: func(c *Config) any { return &c.UDP.Port }},
+	{group: "Network", flag: "tcp", path: "tcp.enabled", initial: "false",
+		help:  "Enable TCP transport (Arduino clients)",
+		field: func(c *Config) any { return &c.TCP.Enabled }},
+	{group: "Network", flag: "tcp-port", path: "tcp.port", metavar: "PORT", initial: "7332", max: maxPort,
+		help:  "TCP port",
+		field: func(c *Config) any { return &c.TCP.Port }},
+
+	{group: "TLS", flag: "tls", path: "tls.enabled", initial: "false",
+		help:  "Enable TLS (WSS); a certificate and a key together turn it on too",
+		field: func(c *Config) any { return &c.TLS.Enabled }},
+	{group: "TLS", flag: "tls-cert", path: "tls.cert", metavar: "PATH", example: "/path/to/cert.pem", exists: true, live: true,
+		help:  "Path to TLS certificate file",
+		field: func(c *Config) any { return &c.TLS.Cert }},
+	{group: "TLS", flag: "tls-key", path: "tls.key", metavar: "PATH", example: "/path/to/key.pem", exists: true, live: true,
+		help:  "Path to TLS private key file",
+		field: func(c *Config) any { return &c.TLS.Key }},
+
+	{group: "Discovery", flag: "mdns", path: "discovery.mdns.enabled", initial: "false",
+		help:  "Enable mDNS advertisement",
+		field: func(c *Config) any { return &c.Discovery.MDNS.Enabled }},
+	{group: "Discovery", flag: "mdns-name", path: "discovery.mdns.name", metavar: "NAME", derived: "hostname", example: "Studio Router",
+		help:  "Name to advertise via mDNS",
+		field: func(c *Config) any { return &c.Discovery.MDNS.Name }},
+	{group: "Discovery", path: "discovery.udp.enabled", initial: "false",
+		help:  "Answer discovery probes over UDP; --mdns and --discovery-port turn it on too",
+		field: func(c *Config) any { return &c.Discovery.UDP.Enabled }},
+	{group: "Discovery", flag: "discovery-port", path: "discovery.udp.port", metavar: "PORT", initial: "7331", max: maxPort,
+		help:  "UDP discovery port; giving the flag turns UDP discovery on",
+		field: func(c *Config) any { return &c.Discovery.UDP.Port }},
+
+	{group: "Security", flag: "require-auth", path: "security.require_auth", initial: "false",
+		help:  "Require authentication token",
+		field: func(c *Config) any { return &c.Security.RequireAuth }},
+	{group: "Security", flag: "token-secret", path: "security.token_secret", env: []string{"CLASP_TOKEN_SECRET"}, metavar: "SECRET",
+		example: "${TOKEN_SECRET}", live: true,
+		help:  "Secret for JWT token validation",
+		field: func(c *Config) any { return &c.Security.TokenSecret }},
+	{group: "Security", flag: "token-secret-file", path: "security.token_secret_file", env: []string{"CLASP_TOKEN_SECRET_FILE"}, metavar: "PATH",
+		example: "/run/secrets/clasp", exists: true, live: true,
+		help:  "File holding that secret, so that no process list shows it",
+		field: func(c *Config) any { return &c.Security.TokenSecretFile }},
+	{group: "Security", flag: "token-public-key", path: "security.token_public_key", metavar: "PATH",
+		example: "/path/to/public.pem", exists: true, live: true,
+		help:  "Public key file for RS256 tokens",
+		field: func(c *Config) any { return &c.Security.TokenPublicKey }},
+	{group: "Security", flag: "pairing", path: "security.pairing.enabled", initial: "false",
+		help:  "Enable pairing mode",
+		field: func(c *Config) any { return &c.Security.Pairing.Enabled }},
+	{group: "Security", flag: "pairing-timeout", path: "security.pairing.timeout", aliases: []string{"security.pairing.pin_timeout"},
+		metavar: "SECONDS", initial: "300", min: 1, max: day,
+		help:  "Pairing PIN timeout",
+		field: func(c *Config) any { return &c.Security.Pairing.Timeout }},
+
+	{group: "Limits", flag: "max-connections", path: "limits.max_connections", metavar: "N", initial: "10000", min: 1, max: million, live: true,
+		help:  "Maximum client connections",
+		field: func(c *Config) any { return &c.Limits.MaxConnections }},
+	{group: "Limits", flag: "max-message-size", path: "limits.max_message_size", metavar: "BYTES", initial: "65536", min: 256, max: 64 << 20, live: true,
+		help:  "Maximum message size",
+		field: func(c *Config) any { return &c.Limits.MaxMessageSize }},
+	{group: "Limits", flag: "max-subscriptions", path: "limits.max_subscriptions", aliases: []string{"limits.max_subscriptions_per_client"},
+		metavar: "N", initial: "1000", min: 1, max: million, live: true,
+		help:  "Maximum subscriptions per client",
+		field: func(c *Config) any { return &c.Limits.MaxSubscriptions }},
+	{group: "Limits", flag: "max-messages-per-second", path: "limits.max_messages_per_second", metavar: "N", initial: "0", max: 1000 * million, live: true,
+		help:  "Maximum messages a client may send in a second, 0 for no limit",
+		field: func(c *Config) any { return &c.Limits.MaxMessagesPerSecond }},
+	{group: "Limits", flag: "session-timeout", path: "limits.session_timeout", metavar: "SECONDS", initial: "300", max: 30 * day, live: true,
+		help:  "Close a session idle for this long, 0 for never",
+		field: func(c *Config) any { return &c.Limits.SessionTimeout }},
+	{group: "Limits", path: "limits.max_params", initial: "1000000", min: 1, max: 1000 * million, live: true,
+		help:  "Maximum params kept",
+		field: func(c *Config) any { return &c.Limits.MaxParams }},
+	{group: "Limits", path: "limits.welcome_snapshot", initial: "10000", max: 1000 * million, live: true,
+		help:  "Send all params to a client that connects, unless there are more than this; 0 for never",
+		field: func(c *Config) any { return &c.Limits.WelcomeSnapshot }},
+
+	{group: "Conflicts", path: "conflicts", example: "[{pattern: /lights/**, strategy: max}]", live: true,
+		help:  "What happens to concurrent writes, by pattern: " + strings.Join(Strategies(), ", ") + "; the first pattern that matches decides",
+		field: func(c *Config) any { return &c.Conflicts }},
+
+	{group: "Persistence", flag: "persist", path: "persistence.enabled", initial: "false",
+		help:  "Enable state persistence",
+		field: func(c *Config) any { return &c.Persistence.Enabled }},
+	{group: "Persistence", flag: "persist-path", path: "persistence.path", metavar: "PATH", initial: "./clasp-state.db",
+		help:  "Persistence database path",
+		field: func(c *Config) any { return &c.Persistence.Path }},
+	{group: "Persistence", flag: "persist-interval", path: "persistence.sync_interval", metavar: "SECONDS", initial: "5", min: 1, max: day,
+		help:  "Sync interval",
+		field: func(c *Config) any { return &c.Persistence.SyncInterval }},
+
+	{group: "Logging", flag: "log-level", path: "logging.level", env: []string{"CLASP_LOG_LEVEL"}, metavar: "LEVEL", initial: "info",
+		choices: []string{"error", "warn", "info", "debug", "trace"}, live: true,
+		help:  "Log level: error, warn, info, debug, trace",
+		field: func(c *Config) any { return &c.Logging.Level }},
+	{group: "Logging", flag: "log-format", path: "logging.format", metavar: "FORMAT", initial: "text", choices: []string{"text", "json"},
+		help:  "Log format: text, json",
+		field: func(c *Config) any { return &c.Logging.Format }},
+	{group: "Logging", flag: "log-file", path: "logging.file", metavar: "PATH", example: "/var/log/clasp.log", live: true,
+		help:  "Log to file instead of stdout",
+		field: func(c *Config) any { return &c.Logging.File }},
+
+	{group: "Metrics", flag: "metrics", path: "metrics.enabled", initial: "false",
+		help:  "Enable Prometheus metrics",
+		field: func(c *Config) any { return &c.Metrics.Enabled }},
+	{group: "Metrics", flag: "metrics-port", path: "metrics.port", metavar: "PORT", initial: "9090", max: maxPort,
+		help:  "Metrics HTTP port",
+		field: func(c *Config) any { return &c.Metrics.Port }},
+
+	{group: "Other", flag: "config", short: "c", env: []string{"CLASP_CONFIG"}, metavar: "PATH",
+		help:  "Configuration file path",
+		field: func(c *Config) any { return &c.File }},
+	{group: "Other", flag: "tui", initial: "false",
+		help:  "Show the dashboard in this terminal",
+		field: func(c *Config) any { return &c.TUI }},
+}
+
+// named finds an option by its YAML path or, for those without one, its flag.
+// A name the table does not have is a mistake in this package, found by its
+// tests.
+func named(name string) *option {
+	for _, o := range options {
+		if o.path == name || o.path == "" && o.flag == name {
+			return o
+		}
+	}
+	panic("config: no option " + name)
+}
+
+// environment returns the names of the variables that set the option, the
+// preferred one first.
+func (o *option) environment() []string {
+	if o.path == "" || o.isList() {
+		return o.env
+	}
+	return append(o.env[:len(o.env):len(o.env)], "CLASP_"+strings.ToUpper(strings.ReplaceAll(o.path, ".", "_")))
+}
+
+// key is the option's place in a file, as messages name it.
+func (o *option) key() string { return root + "." + o.path }
+
+// root is the key of the file that everything stands under.
+const root = "server"

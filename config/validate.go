@@ -1,0 +1,144 @@
+// What single values cannot show: contradictions between options, and files
+// that are not there.
+
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"os"
+	"path/filepath"
+)
+
+// contradictions adds a problem for every pair of options that cannot both
+// hold, at the place of the one to change. An option that already has a
+// problem of its own is left out.
+func (l *loader) contradictions() {
+	c := &l.config
+	l.rule(l.checkBind(), "bind")
+	if c.QUIC.Enabled && !c.TLS.Enabled {
+		l.rule("QUIC needs TLS: give a certificate and a key (--tls-cert and --tls-key), or leave QUIC out", "quic.enabled", "tls.enabled", "tls.cert", "tls.key")
+	}
+	switch cert, key := c.TLS.Cert != "", c.TLS.Key != ""; {
+	case cert && !key:
+		l.rule("a certificate without its private key: give --tls-key (tls.key) too", "tls.cert", "tls.key")
+	case key && !cert:
+		l.rule("a private key without its certificate: give --tls-cert (tls.cert) too", "tls.key", "tls.cert")
+	case c.TLS.Enabled && !cert:
+		l.rule("TLS needs a certificate and its private key: give --tls-cert and --tls-key (tls.cert, tls.key)", "tls.enabled", "tls.cert", "tls.key")
+	}
+	if c.Security.TokenSecret != "" && c.Security.TokenSecretFile != "" {
+		l.rule("the secret is given twice: keep the file or the secret itself, not both", "security.token_secret_file", "security.token_secret")
+	}
+	s := c.Security
+	if s.RequireAuth && s.TokenSecret == "" && s.TokenSecretFile == "" && s.TokenPublicKey == "" && !s.Pairing.Enabled {
+		l.rule("nobody could ever authenticate: give a --token-secret-file, --token-secret or --token-public-key, or turn on --pairing",
+			"security.require_auth", "security.token_secret", "security.token_secret_file", "security.token_public_key", "security.pairing.enabled")
+	}
+	l.ports()
+}
+
+// rule reports text at the first option of names that was given, unless text
+// is empty or one of the options it weighs has no value that could be trusted.
+func (l *loader) rule(text string, names ...string) {
+	if text == "" {
+		return
+	}
+	at := names[0]
+	for _, name := range names {
+		if l.broken[named(name)] {
+			return
+		}
+		if l.origins[named(at)].source == fromDefault {
+			at = name
+		}
+	}
+	l.problems = append(l.problems, l.origins.problem(named(at), text))
+}
+
+func (l *loader) checkBind() string {
+	bind := l.config.Bind
+	if _, err := netip.ParseAddr(bind); err == nil || bind == "localhost" {
+		return ""
+	}
+	if _, err := netip.ParseAddrPort(bind); err == nil {
+		return fmt.Sprintf("%q has a port in it: give only the address here and the port with --port (port)", bind)
+	}
+	return fmt.Sprintf("%q is not an IP address; use 0.0.0.0 for every network card, 127.0.0.1 for this machine only, or one card's address", bind)
+}
+
+// ports finds listeners that would take each other's port. The UDP transport
+// and discovery share one socket, so those two may be equal.
+func (l *loader) ports() {
+	c := &l.config
+	type listener struct {
+		what    string
+		on, udp bool
+		port    int
+		options []string // where the port is said, and what turned it on
+	}
+	listeners := []listener{
+		{"WebSocket", true, false, c.Port, []string{"port"}},
+		{"TCP", c.TCP.Enabled, false, c.TCP.Port, []string{"tcp.port", "tcp.enabled"}},
+		{"metrics", c.Metrics.Enabled, false, c.Metrics.Port, []string{"metrics.port", "metrics.enabled"}},
+		{"QUIC", c.QUIC.Enabled, true, c.QUIC.Port, []string{"quic.port", "quic.enabled"}},
+		{"UDP", c.UDP.Enabled, true, c.UDP.Port, []string{"udp.port", "udp.enabled"}},
+		{"discovery", c.Discovery.UDP.Enabled, true, c.Discovery.UDP.Port, []string{"discovery.udp.port", "discovery.udp.enabled"}},
+	}
+	for i, b := range listeners {
+		for _, a := range listeners[:i] {
+			shared := a.what == "UDP" && b.what == "discovery"
+			if !a.on || !b.on || a.udp != b.udp || a.port != b.port || a.port == 0 || shared {
+				continue
+			}
+			l.rule(fmt.Sprintf("port %d cannot serve both %s (--%s) and %s (--%s): change one of them", a.port,
+				a.what, named(a.options[0]).flag, b.what, named(b.options[0]).flag),
+				b.options[0], a.options[0], b.options[len(b.options)-1], a.options[len(a.options)-1])
+		}
+	}
+}
+
+// Missing looks for what the configuration needs of this machine and does not
+// find: files that cannot be read, a directory for the log. Such a
+// configuration is sound, but a server would not start with it here.
+func (l *Loaded) Missing() Problems {
+	var missing Problems
+	add := func(o *option, path string, err error) {
+		missing = append(missing, l.origins.problem(o, fmt.Sprintf("%s: %v", path, err)))
+	}
+	for _, o := range options {
+		path, ok := o.field(&l.Config).(*string)
+		if !ok || !o.exists || *path == "" {
+			continue
+		}
+		if err := readable(*path); err != nil {
+			add(o, *path, err)
+		}
+	}
+	if file := l.Config.Logging.File; file != "" {
+		if info, err := os.Stat(filepath.Dir(file)); err != nil {
+			add(named("logging.file"), file, fmt.Errorf("there is no directory %s; create it or choose another file", filepath.Dir(file)))
+		} else if !info.IsDir() {
+			add(named("logging.file"), file, fmt.Errorf("%s is not a directory", filepath.Dir(file)))
+		}
+	}
+	return missing
+}
+
+func readable(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return reason(err)
+	}
+	defer func() { _ = f.Close() }() // nothing was written
+	switch _, err := f.Read(make([]byte, 1)); {
+	case errors.Is(err, io.EOF):
+		return errors.New("the file is empty")
+	case err != nil:
+		return reason(err)
+	default:
+		return nil
+	}
+}
