@@ -1,15 +1,17 @@
 package router
 
 import (
+	"runtime"
 	"time"
 
 	"github.com/clasp-studio/clasp/router/wire"
 )
 
-// A batch ends, and what it has queued is sent, after this many messages or this
-// long even when there is more to read.
+// A batch ends, and what it has queued is sent, after this many messages, this many
+// bytes encoded or this long, even when there is more to read.
 const (
 	batchMessages = 64
+	batchBytes    = 64 << 10
 	batchTime     = 200 * time.Microsecond
 )
 
@@ -24,6 +26,7 @@ type batch struct {
 	ops      []bundleOp
 	touched  []*Session
 	messages int
+	bytes    int // encoded
 	since    time.Time
 	wall     uint64 // µs, Unix
 	now      int64  // µs, monotonic
@@ -40,12 +43,25 @@ func (b *batch) clock(r *Router) {
 	b.since = time.Now()
 	b.wall = uint64(b.since.UnixMicro())
 	b.now = r.monotonic(b.since)
-	b.messages = 0
+	b.messages, b.bytes = 0, 0
 }
 
-// full reports whether it is time to send. The clock is asked now and then only.
-func (b *batch) full() bool {
-	return b.messages >= batchMessages || b.messages%16 == 15 && time.Since(b.since) > batchTime
+// next counts a message. When it is time it sends what is queued, begins anew and
+// reports true. The clock is asked now and then only.
+func (b *batch) next(r *Router) bool {
+	b.messages++
+	large := b.bytes >= batchBytes
+	if !large && b.messages < batchMessages && (b.messages%16 != 0 || time.Since(b.since) <= batchTime) {
+		return false
+	}
+	b.flush()
+	if large {
+		// Large messages fill an outbox faster than its flusher gets its turn. Without
+		// one, clients that read as fast as they can would count as dead.
+		runtime.Gosched()
+	}
+	b.clock(r)
+	return true
 }
 
 // flush starts the flushers of the sessions that have got something to send.
@@ -67,7 +83,13 @@ func (b *batch) finish(r *Router) {
 	}
 }
 
-// broadcast encodes a payload made by f for subscribers.
+// encode makes p the frame of the payload that f appends.
 func (b *batch) encode(p *packet, q wire.QoS, f func(dst []byte) []byte) error {
-	return p.end(f(p.begin(q)))
+	return b.end(p, f(p.begin(q)))
+}
+
+// end completes a frame and counts it.
+func (b *batch) end(p *packet, buf []byte) error {
+	b.bytes += len(buf)
+	return p.end(buf)
 }

@@ -117,7 +117,7 @@ func (b *batch) encodePublish(m *wire.Publish, payload []byte) error {
 	} else {
 		buf = append(buf, payload...)
 	}
-	return b.out.end(buf)
+	return b.end(&b.out, buf)
 }
 
 // qosOf returns the QoS bits a signal goes out with.

@@ -52,6 +52,7 @@ type Session struct {
 	greeted atomic.Bool
 	batch   *batch // nil while idle
 	subs    map[subKey]*subscription
+	deep    int // segments behind a ** in all of subs
 	rate    bucket
 
 	ending atomic.Bool  // closing is set: what still comes in is passed over
@@ -105,10 +106,7 @@ func (s *Session) Receive(data []byte) {
 			return
 		}
 		s.dispatch(b, f)
-		b.messages++
-		if b.full() {
-			b.flush()
-			b.clock(s.router)
+		if b.next(s.router) {
 			s.heard.Store(b.now)
 		}
 		if data = rest; len(data) == 0 {

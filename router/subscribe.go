@@ -2,6 +2,7 @@ package router
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/clasp-studio/clasp/router/address"
 	"github.com/clasp-studio/clasp/router/wire"
@@ -28,6 +29,18 @@ type subKey struct {
 }
 
 func (sub *subscription) filtered() bool { return sub.maxRate > 0 || sub.epsilon > 0 }
+
+// deep counts the segments behind the pattern's first **: each may have to be tried
+// at every depth of an address.
+func (sub *subscription) deep() int {
+	_, behind, _ := strings.Cut(sub.pattern.String(), "/**")
+	return strings.Count(behind, "/")
+}
+
+// maxDeep bounds what one session's patterns can make matching cost. Written for use,
+// a pattern has one or two segments behind a **; a thousand of them with hundreds
+// each would hold everybody up for seconds at every new address.
+func maxDeep(l *Limits) int { return 4 * max(l.MaxSubscriptions, 1000) }
 
 // onSubscribe does SUBSCRIBE: the answer is the snapshot of what matches.
 func (s *Session) onSubscribe(b *batch, payload []byte) error {
@@ -60,6 +73,10 @@ func (s *Session) onSubscribe(b *batch, payload []byte) error {
 		s.fail(b, wire.CodeLimit, m.Pattern, fmt.Sprintf("over the limit of %d subscriptions a session", limit))
 		return nil
 	}
+	if limit := maxDeep(s.router.limits.Load()); s.deep+sub.deep() > limit {
+		s.fail(b, wire.CodeLimit, m.Pattern, fmt.Sprintf("over the limit of %d segments behind a ** in all subscriptions of a session", limit))
+		return nil
+	}
 	c := &cursor{sub: sub, pattern: pattern, types: sub.types & (wire.MaskParam | wire.MaskTimeline)}
 	if c.types != 0 {
 		// Registered with its snapshot pending, before anything can match it: what is
@@ -73,6 +90,7 @@ func (s *Session) onSubscribe(b *batch, payload []byte) error {
 		s.subs = make(map[subKey]*subscription)
 	}
 	s.subs[key] = sub
+	s.deep += sub.deep()
 	s.router.subs.Add(pattern, sub)
 	if old != nil {
 		// The same pattern again under the same id: the new options count.
@@ -101,6 +119,7 @@ func (s *Session) onUnsubscribe(payload []byte) error {
 }
 
 func (s *Session) removeSubscription(sub *subscription) {
+	s.deep -= sub.deep()
 	s.router.subs.Remove(sub.pattern, sub)
 	s.out.Lock()
 	defer s.out.Unlock()
