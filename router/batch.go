@@ -24,6 +24,7 @@ type batch struct {
 	value    []byte // a value made wide
 	found    []*subscription
 	ops      []bundleOp
+	locked   []*paramEntry // params of a piece of a snapshot
 	touched  []*Session
 	messages int
 	bytes    int // encoded

@@ -231,14 +231,21 @@ func (r *Router) unlockParams(params []*paramEntry) {
 // the params, and makes room for those that are new. It changes nothing else.
 func (s *Session) judgeBundle(b *batch, q wire.QoS) error {
 	after := make(map[*paramEntry]*standing, len(b.ops))
-	created := 0
+	created, last := 0, 0 // how many messages make a param, and which is the last
 	for i := range b.ops {
 		op := &b.ops[i]
+		before := created
 		if err := s.judgeOp(b, q, op, after, &created); err != nil {
 			return &bundleError{i + 1, slices.Clone(op.address()), err}
 		}
+		if created > before {
+			last = i
+		}
 	}
-	return s.router.reserve(created)
+	if err := s.router.reserve(created); err != nil {
+		return &bundleError{last + 1, slices.Clone(b.ops[last].address()), err}
+	}
+	return nil
 }
 
 func (s *Session) judgeOp(b *batch, q wire.QoS, op *bundleOp, after map[*paramEntry]*standing, created *int) error {

@@ -1,18 +1,25 @@
 package router
 
 import (
+	"runtime"
 	"strings"
 
 	"github.com/clasp-studio/clasp/router/address"
 	"github.com/clasp-studio/clasp/router/wire"
 )
 
-// A piece of a snapshot ends at a frame of this payload, or after this many params
-// looked at, so that nobody waits long for the index.
+// A piece of a snapshot is one frame. It ends at this payload, at this many params
+// (which are locked together meanwhile), or after this many looked at, so that nobody
+// waits long for a param or the index.
 const (
-	pieceBytes = 32 << 10
-	pieceLooks = 4096
+	pieceBytes  = 60 << 10
+	pieceParams = 1024
+	pieceLooks  = 4096
 )
+
+// patience is how often a piece that holds params tries for one more that somebody
+// is busy with, before it ends with those it has.
+const patience = 32
 
 // cursor is a snapshot on its way to a session: it walks the params in address
 // order, as far as there is room in the outbox.
@@ -22,7 +29,7 @@ type cursor struct {
 	pattern *address.Pattern
 	types   uint8
 
-	// Owned by whoever holds the gap of the queue.
+	// Owned by whoever fills.
 	next string // look from here on
 	sent bool   // a frame has been sent
 
@@ -52,113 +59,149 @@ func (s *Session) startSnapshot(b *batch, c *cursor) {
 	}
 	s.out.cursors = append(s.out.cursors, c)
 	s.out.Unlock()
+	// No bundle is applied between two frames of it, as long as the outbox has room.
+	// Past that, the SETs of a bundle reach a subscriber before the frames that show
+	// the rest of it.
+	s.router.bundles.RLock()
+	defer s.router.bundles.RUnlock()
 	for s.fill(b) {
 	}
 }
 
 // fill sends one piece of the first snapshot that waits. It reports whether another
-// call may do more.
+// call may do more. One goroutine at a time fills: the reader or the flusher. The
+// router's bundles must be locked for reading.
 func (s *Session) fill(b *batch) bool {
 	s.out.Lock()
-	if len(s.out.cursors) == 0 || s.out.queue.Held() || s.out.queue.Slow() || s.out.closing != ReasonNone {
+	if len(s.out.cursors) == 0 || s.out.filling || s.out.queue.Slow() || s.out.closing != ReasonNone {
 		s.out.Unlock()
 		return false
 	}
+	s.out.filling = true
 	c := s.out.cursors[0]
-	s.out.queue.Hold()
 	s.out.Unlock()
 
-	frame := s.piece(b, c)
+	p := piece{s: s, b: b, c: c, prefix: c.pattern.Prefix()}
+	p.open()
+	s.router.params.Ascend(c.next, p.look, p.close)
 
 	s.out.Lock()
-	if s.out.closing != ReasonNone {
-		frame = nil // ended meanwhile
-	}
-	s.out.queue.Release(frame)
-	if s.out.gone {
-		s.out.queue.Clear()
-	}
+	s.out.filling = false
 	more := len(s.out.cursors) > 0
 	s.wakeLocked(b)
 	s.out.Unlock()
 	return more
 }
 
-// piece encodes the next params of a snapshot. Each is encoded under its own lock
-// and passed in the same breath: a SET before that leaves it to the snapshot, a SET
-// after goes into the queue behind the gap.
-func (s *Session) piece(b *batch, c *cursor) []byte {
-	buf := b.reply.begin(wire.Fire)
-	start := len(buf)
-	buf = wire.BeginSnapshot(buf)
-	count, looks, room, done := 0, 0, true, false
-	prefix := c.pattern.Prefix()
-	last := ""
-
-	s.router.bundles.RLock()
-	s.router.params.Ascend(c.next, func(p *paramEntry) bool {
-		if !strings.HasPrefix(p.Address, prefix) {
-			return false
-		}
-		if looks++; looks > pieceLooks || payloadSize(buf) > pieceBytes {
-			room = false
-			return false
-		}
-		if c.pattern.Match(p.Address) {
-			if room = s.take(b, c, p, &buf, &count); !room {
-				return false
-			}
-		}
-		last = p.Address
-		return true
-	}, func(bool) {
-		// The index is still locked, so no param can appear behind the cursor unseen.
-		s.out.Lock()
-		done = room
-		if done {
-			s.dropCursorLocked(c)
-		} else if last != "" {
-			c.pos = last
-			c.next = last + "\x00" // the first string after it
-		}
-		s.out.Unlock()
-	})
-	s.router.bundles.RUnlock()
-
-	// One frame at least answers HELLO; SUBSCRIBE gets none when nothing matches.
-	if count == 0 && !(done && c.sub == nil && !c.sent) {
-		return nil
-	}
-	c.sent = true
-	wire.SetSnapshotCount(buf[start:], count)
-	if b.reply.end(buf) != nil {
-		return nil // cannot be: take keeps to the limit
-	}
-	return b.reply.bytes(s.peer.Framing)
+// piece is one frame of a snapshot in the making. Its params stay locked until the
+// frame is in the queue, so that it stands among their SETs where it belongs: behind
+// those it has the outcome of, before those that follow.
+type piece struct {
+	s      *Session
+	b      *batch
+	c      *cursor
+	prefix string
+	buf    []byte
+	start  int
+	locked []*paramEntry
+	count  int
+	looks  int
+	last   string // the last address that is dealt with
+	full   bool   // there is more to look at
 }
 
-// take appends one param to a piece, if the frame has room for it.
-func (s *Session) take(b *batch, c *cursor, p *paramEntry, buf *[]byte, count *int) bool {
-	p.Lock()
-	defer p.Unlock()
-	if p.Exists(b.now) && c.types&signalOf(p).Mask() != 0 {
-		before := len(*buf)
-		*buf = appendEntry(*buf, p)
-		if payloadSize(*buf) > wire.MaxPayload || *count == 65535 {
-			*buf = (*buf)[:before]
+func (p *piece) open() {
+	p.buf = p.b.reply.begin(wire.Fire)
+	p.start = len(p.buf)
+	p.buf = wire.BeginSnapshot(p.buf)
+	p.locked = p.b.locked[:0]
+}
+
+// look takes one param of the index along if the snapshot wants it, and reports
+// whether there is room for another.
+func (p *piece) look(e *paramEntry) bool {
+	if !strings.HasPrefix(e.Address, p.prefix) {
+		return false
+	}
+	p.looks++
+	p.full = p.looks > pieceLooks || len(p.locked) == pieceParams || payloadSize(p.buf) > pieceBytes
+	if p.full {
+		return false
+	}
+	if p.c.pattern.Match(e.Address) && !p.take(e) {
+		p.full = true
+		return false
+	}
+	p.last = e.Address
+	return true
+}
+
+// take locks a param and appends its value. It fails when the frame has no room, or
+// when somebody is busy with the param while others are locked: they must not wait.
+func (p *piece) take(e *paramEntry) bool {
+	if len(p.locked) == 0 {
+		e.Lock()
+	} else if !tryHard(e) {
+		return false
+	}
+	if e.Exists(p.b.now) && p.c.types&signalOf(e).Mask() != 0 {
+		before := len(p.buf)
+		p.buf = appendEntry(p.buf, e)
+		if payloadSize(p.buf) > wire.MaxPayload {
+			p.buf = p.buf[:before]
+			e.Unlock()
 			return false
 		}
-		*count++
-		p.Touch(b.now)
+		p.count++
+		e.Touch(p.b.now)
+	}
+	p.locked = append(p.locked, e)
+	return true
+}
+
+func tryHard(e *paramEntry) bool {
+	for range patience {
+		if e.TryLock() {
+			return true
+		}
+		runtime.Gosched()
+	}
+	return false
+}
+
+// close queues the frame and moves the cursor. The index is still locked, so no
+// param can appear behind the cursor unseen.
+func (p *piece) close(bool) {
+	s, c := p.s, p.c
+	// One frame at least answers HELLO; SUBSCRIBE gets none when nothing matches.
+	send := p.count > 0 || !p.full && c.sub == nil && !c.sent
+	if send {
+		wire.SetSnapshotCount(p.buf[p.start:], p.count)
+		send = p.b.end(&p.b.reply, p.buf) == nil
 	}
 	s.out.Lock()
-	c.pos = p.Address
-	if c.sub != nil && c.sub.filtered() {
-		s.noteSentLocked(b, p)
+	if send {
+		c.sent = true
+		s.queueLocked(p.b, p.b.reply.bytes(s.peer.Framing))
 	}
-	delete(s.out.dirty.set, p)
+	for _, e := range p.locked {
+		if c.sub != nil && c.sub.filtered() {
+			s.noteSentLocked(p.b, e)
+		}
+		delete(s.out.dirty.set, e)
+	}
+	if p.full {
+		c.pos = p.last
+		c.next = p.last + "\x00" // the first string after it
+	} else {
+		s.dropCursorLocked(c)
+	}
 	s.out.Unlock()
-	return true
+	for _, e := range p.locked {
+		e.Unlock()
+	}
+	clear(p.locked)
+	p.b.locked = p.locked[:0]
 }
 
 func (s *Session) dropCursorLocked(c *cursor) {

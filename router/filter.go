@@ -136,6 +136,18 @@ func (s *Session) filterSignal(b *batch, addr []byte, mask uint8, number float64
 	}
 }
 
+// deliverUnfiltered queues what no filter may hold back, after what one has: the last
+// move of a gesture comes before its end.
+func (s *Session) deliverUnfiltered(b *batch, addr []byte, pkt *packet) {
+	s.out.Lock()
+	defer s.out.Unlock()
+	if f := s.out.filters[view(addr)]; f != nil && f.due != 0 && f.param == nil {
+		s.deliverLocked(b, f.signal, lossy)
+		f.sent(f.next, f.isNext, b.now)
+	}
+	s.queueLocked(b, pkt.bytes(s.peer.Framing))
+}
+
 // noteSentLocked counts a value in a snapshot as sent. The locks of param and out
 // are held.
 func (s *Session) noteSentLocked(b *batch, p *paramEntry) {

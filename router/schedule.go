@@ -29,7 +29,8 @@ type backlog struct{ bundles, bytes int }
 // scheduled is a bundle that waits. It runs even when its sender has gone (protocol
 // section 5.6).
 type scheduled struct {
-	at      int64 // µs, monotonic
+	at      int64  // µs, monotonic
+	stated  uint64 // the time its sender gave it, Unix µs: orders bundles exactly
 	seq     uint64
 	s       *Session
 	qos     wire.QoS
@@ -70,7 +71,7 @@ func (s *Session) scheduleBundle(b *batch, q wire.QoS, m wire.Bundle, payload []
 	sc.bySession[s] = log
 	log.bundles++
 	log.bytes += len(payload)
-	next := &scheduled{at: b.now + int64(ahead), seq: sc.waiting.seq, s: s, qos: q, payload: slices.Clone(payload)}
+	next := &scheduled{at: b.now + int64(ahead), stated: m.Timestamp, seq: sc.waiting.seq, s: s, qos: q, payload: slices.Clone(payload)}
 	sc.waiting.seq++
 	heap.Push(&sc.waiting, next)
 	if sc.waiting.list[0] == next {
@@ -141,7 +142,7 @@ func (h *bundleHeap) Len() int { return len(h.list) }
 
 func (h *bundleHeap) Less(i, j int) bool {
 	x, y := h.list[i], h.list[j]
-	return x.at < y.at || x.at == y.at && x.seq < y.seq
+	return x.stated < y.stated || x.stated == y.stated && x.seq < y.seq
 }
 
 func (h *bundleHeap) Swap(i, j int) { h.list[i], h.list[j] = h.list[j], h.list[i] }

@@ -154,7 +154,7 @@ func (s *Session) flush() {
 		s.out.Lock()
 		o := &s.out
 		behind := o.closing == ReasonNone && !o.queue.Slow() &&
-			(len(o.dirty.order) > 0 || len(o.cursors) > 0 && !o.queue.Held())
+			(len(o.dirty.order) > 0 || len(o.cursors) > 0 && !o.filling)
 		if behind {
 			o.Unlock()
 			if b == nil {
@@ -163,7 +163,9 @@ func (s *Session) flush() {
 				b.clock(s.router)
 			}
 			s.catchUp(b)
+			s.router.bundles.RLock()
 			s.fill(b)
+			s.router.bundles.RUnlock()
 			o.Lock()
 		}
 		buf := o.queue.Take()
@@ -177,7 +179,7 @@ func (s *Session) flush() {
 		}
 		if buf == nil && !behind {
 			reason := o.closing
-			finish := reason != ReasonNone && !o.queue.Held()
+			finish := reason != ReasonNone
 			o.flushing = finish // the last flusher of an ending session stays the last
 			o.Unlock()
 			if finish {

@@ -73,6 +73,7 @@ type out struct {
 	gone     bool      // the connection has ended
 	cursors  []*cursor // snapshots on their way, the first being sent
 	pending  int       // subscriptions whose snapshot is not complete
+	filling  bool      // somebody puts a piece of a snapshot together
 	dirty    dirty
 	filters  map[string]*filter
 	deferred []*filter  // those that hold a message back

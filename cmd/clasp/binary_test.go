@@ -10,7 +10,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime/debug"
-	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -97,11 +96,7 @@ func startRouter(t *testing.T) *routerProcess {
 // start returns once the router answers.
 func (r *routerProcess) start(t *testing.T) {
 	t.Helper()
-	r.cmd = exec.Command(claspBinary(t), "server", "--port", r.port, "--log-level", "debug")
-	r.cmd.Dir = t.TempDir() // where no configuration file is
-	r.cmd.Env = append(slices.DeleteFunc(os.Environ(), func(variable string) bool {
-		return strings.HasPrefix(variable, "CLASP_")
-	}), "HOME="+r.cmd.Dir)
+	r.cmd = claspCommand(t, nil, "server", "--port", r.port, "--log-level", "debug")
 	r.cmd.Stdout, r.cmd.Stderr = r.said, r.said
 	if err := r.cmd.Start(); err != nil {
 		t.Fatal(err)

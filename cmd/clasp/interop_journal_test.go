@@ -17,6 +17,7 @@ type journal struct {
 	mu      sync.Mutex
 	lines   []string
 	read    int           // lines a test has already taken
+	late    bool          // something has not come, so that little can be expected of the rest
 	arrived chan struct{} // closed and replaced at every line
 }
 
@@ -33,9 +34,13 @@ func (j *journal) add(line string) {
 // until waits for a line that starts with prefix, and returns those between the previous call's and this one.
 func (j *journal) until(t *testing.T, prefix string) []string {
 	t.Helper()
-	deadline := time.After(patience)
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	wait := patience
+	if j.late { // what follows the first failure should not take patience each
+		wait = time.Second
+	}
+	deadline := time.After(wait)
 	for next := j.read; ; next++ {
 		for next == len(j.lines) {
 			arrived := j.arrived
@@ -45,7 +50,8 @@ func (j *journal) until(t *testing.T, prefix string) []string {
 				j.mu.Lock()
 			case <-deadline:
 				j.mu.Lock()
-				t.Fatalf("waited %v for %q; what came instead:\n%s", patience, prefix, strings.Join(j.lines[j.read:], "\n"))
+				j.late = true
+				t.Fatalf("waited %v for %q; what came instead:\n%s", wait, prefix, strings.Join(j.lines[j.read:], "\n"))
 			}
 		}
 		if strings.HasPrefix(j.lines[next], prefix) {

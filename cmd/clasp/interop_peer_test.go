@@ -140,9 +140,12 @@ func parse(t *testing.T, json string) wire.Value {
 	return value
 }
 
+// subscribe returns when the subscription is in force.
 func (p *peer) subscribe(t *testing.T, id uint32, pattern string) {
 	t.Helper()
 	p.send(t, wire.AppendSubscribe(nil, wire.Subscribe{ID: id, Pattern: []byte(pattern), Types: 0xFF}))
+	p.send(t, wire.AppendPing(nil))
+	p.until(t, "PONG")
 }
 
 func (p *peer) set(t *testing.T, address, json string) {

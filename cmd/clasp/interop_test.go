@@ -7,7 +7,6 @@ package main_test
 import (
 	"encoding/json"
 	"fmt"
-	"os/exec"
 	"slices"
 	"strings"
 	"testing"
@@ -202,13 +201,13 @@ func (s *stage) commandLine(t *testing.T) {
 	const nested = `{"scene":"öffnen","levels":[0.25,true,null]}`
 	s.set(t, "/cli/out", nested)
 	s.sent(t, client)
-	out, err := exec.Command(claspBinary(t), "get", "--url", s.router.url, "--json", "/cli/out").Output()
-	if err != nil || !strings.Contains(string(out), nested) {
-		t.Errorf("clasp get printed %q (%v), want %s in it", out, err, nested)
+	environ := []string{"CLASP_URL=" + s.router.url}
+	if out, words, code := clasp(t, environ, "get", "/cli/out"); out != nested+"\n" || code != 0 {
+		t.Errorf("clasp get printed %q and %q, exit code %d, want %s", out, words, code, nested)
 	}
 	s.subscribe(t, client, "cli", "/cli/in")
-	if out, err := exec.Command(claspBinary(t), "set", "--url", s.router.url, "/cli/in", nested).CombinedOutput(); err != nil {
-		t.Fatalf("clasp set: %v\n%s", err, out)
+	if _, words, code := clasp(t, environ, "set", "/cli/in", nested); code != 0 {
+		t.Fatalf("clasp set: exit code %d, %s", code, words)
 	}
 	expect(t, "the client received", s.received(t, client), "cli /cli/in "+nested)
 }

@@ -21,18 +21,7 @@ const (
 )
 
 // Queue holds the frames that wait. The zero value is empty and ready.
-//
-// While it is held (Hold), new frames go behind a gap which Release fills: so a
-// snapshot can be put together without a lock and still stands in the order in
-// which its values were read.
 type Queue struct {
-	head segment
-	tail segment // used only while held
-	held bool
-}
-
-// segment is a run of frames in order.
-type segment struct {
 	buf   []byte
 	lossy []span // droppable frames, oldest first
 	gone  []span // dropped frames whose bytes are still in buf, in order
@@ -43,9 +32,7 @@ type segment struct {
 type span struct{ from, to int }
 
 // Len returns the number of bytes that wait.
-func (q *Queue) Len() int { return q.head.len() + q.tail.len() }
-
-func (s *segment) len() int { return len(s.buf) - s.goneBytes }
+func (q *Queue) Len() int { return len(q.buf) - q.goneBytes }
 
 // Slow reports whether the reader has fallen behind.
 func (q *Queue) Slow() bool { return q.Len() >= Soft }
@@ -56,7 +43,7 @@ func (q *Queue) Append(frame []byte) bool {
 	if q.Len()+len(frame) > Hard {
 		return false
 	}
-	q.last().add(frame)
+	q.add(frame)
 	return true
 }
 
@@ -67,132 +54,88 @@ func (q *Queue) AppendLossy(frame []byte) (dropped int) {
 	if n+len(frame) > Hard {
 		return 1
 	}
-	s := q.last()
-	from := len(s.buf)
-	s.add(frame)
+	from := len(q.buf)
+	q.add(frame)
 	// What goes out with the next write anyway is not worth remembering.
 	if n < Soft {
 		return 0
 	}
-	s.lossy = append(s.lossy, span{from, from + len(frame)})
-	s.lossyBytes += len(frame)
-	for q.head.lossyBytes+q.tail.lossyBytes > Lossy {
-		oldest := &q.head
-		if len(oldest.lossy) == 0 {
-			oldest = &q.tail
-		}
-		if oldest == s && len(s.lossy) == 1 {
-			break // the newest always stays
-		}
-		oldest.drop()
+	q.lossy = append(q.lossy, span{from, from + len(frame)})
+	q.lossyBytes += len(frame)
+	for q.lossyBytes > Lossy && len(q.lossy) > 1 { // the newest always stays
+		q.drop()
 		dropped++
 	}
 	return dropped
 }
 
-func (q *Queue) last() *segment {
-	if q.held {
-		return &q.tail
+func (q *Queue) add(frame []byte) {
+	if q.buf == nil {
+		q.buf = getBuffer()
 	}
-	return &q.head
-}
-
-func (s *segment) add(frame []byte) {
-	if s.buf == nil {
-		s.buf = getBuffer()
-	}
-	s.buf = append(s.buf, frame...)
+	q.buf = append(q.buf, frame...)
 }
 
 // drop gives up the oldest droppable frame. Its bytes go when enough have gathered
 // to make moving the rest worth it.
-func (s *segment) drop() {
-	oldest := s.lossy[0]
-	s.lossy = s.lossy[1:]
+func (q *Queue) drop() {
+	oldest := q.lossy[0]
+	q.lossy = q.lossy[1:]
 	n := oldest.to - oldest.from
-	s.lossyBytes -= n
-	s.goneBytes += n
-	if last := len(s.gone) - 1; last >= 0 && s.gone[last].to == oldest.from {
-		s.gone[last].to = oldest.to
+	q.lossyBytes -= n
+	q.goneBytes += n
+	if last := len(q.gone) - 1; last >= 0 && q.gone[last].to == oldest.from {
+		q.gone[last].to = oldest.to
 	} else {
-		s.gone = append(s.gone, oldest)
+		q.gone = append(q.gone, oldest)
 	}
-	if s.goneBytes > Lossy {
-		s.compact()
+	if q.goneBytes > Lossy {
+		q.compact()
 	}
 }
 
 // compact moves the frames that are left together.
-func (s *segment) compact() {
-	if len(s.gone) == 0 {
+func (q *Queue) compact() {
+	if len(q.gone) == 0 {
 		return
 	}
 	// shift walks the dropped spans beside the droppable ones, both in order.
 	shift, next := 0, 0
-	for i := range s.lossy {
-		for next < len(s.gone) && s.gone[next].from < s.lossy[i].from {
-			shift += s.gone[next].to - s.gone[next].from
+	for i := range q.lossy {
+		for next < len(q.gone) && q.gone[next].from < q.lossy[i].from {
+			shift += q.gone[next].to - q.gone[next].from
 			next++
 		}
-		s.lossy[i].from -= shift
-		s.lossy[i].to -= shift
+		q.lossy[i].from -= shift
+		q.lossy[i].to -= shift
 	}
-	to := s.gone[0].from
-	for i, g := range s.gone {
-		end := len(s.buf)
-		if i+1 < len(s.gone) {
-			end = s.gone[i+1].from
+	to := q.gone[0].from
+	for i, g := range q.gone {
+		end := len(q.buf)
+		if i+1 < len(q.gone) {
+			end = q.gone[i+1].from
 		}
-		to += copy(s.buf[to:], s.buf[g.to:end])
+		to += copy(q.buf[to:], q.buf[g.to:end])
 	}
-	s.buf = s.buf[:to]
-	s.gone, s.goneBytes = s.gone[:0], 0
+	q.buf = q.buf[:to]
+	q.gone, q.goneBytes = q.gone[:0], 0
 }
 
-// Hold makes a gap behind the frames that wait now.
-func (q *Queue) Hold() { q.held = true }
-
-// Held reports whether there is a gap.
-func (q *Queue) Held() bool { return q.held }
-
-// Release fills the gap with frames, any number of bytes of them.
-func (q *Queue) Release(frames []byte) {
-	q.held = false
-	h := &q.head
-	if len(frames) > 0 {
-		h.add(frames)
-	}
-	t := &q.tail
-	if len(t.buf) > 0 {
-		t.compact()
-		base := len(h.buf)
-		h.add(t.buf)
-		for _, sp := range t.lossy {
-			h.lossy = append(h.lossy, span{sp.from + base, sp.to + base})
-		}
-		h.lossyBytes += t.lossyBytes
-	}
-	PutBuffer(t.buf)
-	q.tail = segment{}
-}
-
-// Take returns the frames before the gap, or nil when there are none. The caller
-// gives the buffer back with PutBuffer once it is written.
+// Take returns what waits, or nil when nothing does. The caller gives the buffer
+// back with PutBuffer once it is written.
 func (q *Queue) Take() []byte {
-	h := &q.head
-	h.compact()
-	buf := h.buf
+	q.compact()
+	buf := q.buf
 	if len(buf) == 0 {
 		return nil
 	}
-	*h = segment{}
+	*q = Queue{}
 	return buf
 }
 
 // Clear drops everything that waits.
 func (q *Queue) Clear() {
-	PutBuffer(q.head.buf)
-	PutBuffer(q.tail.buf)
+	PutBuffer(q.buf)
 	*q = Queue{}
 }
 

@@ -109,28 +109,8 @@ func TestMemoryOfAStoppedReaderIsBounded(t *testing.T) {
 	}
 }
 
-func TestHold(t *testing.T) {
-	var q outbox.Queue
-	q.Append(frame(1, false, 10))
-	q.Hold()
-	q.Append(frame(4, false, 10))
-	if got := numbers(t, q.Take()); !slices.Equal(got, []uint32{1}) {
-		t.Fatalf("before the gap: %v, want [1]", got)
-	}
-	if q.Len() != 10 {
-		t.Fatalf("Len is %d while 10 bytes wait behind the gap", q.Len())
-	}
-	q.Release(slices.Concat(frame(2, false, 10), frame(3, false, 10)))
-	if got := numbers(t, q.Take()); !slices.Equal(got, []uint32{2, 3, 4}) {
-		t.Fatalf("after the gap: %v, want [2 3 4]", got)
-	}
-}
-
 // model is the obvious queue: a list of frames.
-type model struct {
-	head, tail []modelFrame
-	held       bool
-}
+type model []modelFrame
 
 type modelFrame struct {
 	n      uint32
@@ -138,8 +118,8 @@ type modelFrame struct {
 	marked bool // may be dropped
 }
 
-func (m *model) size() (all, marked int) {
-	for _, f := range slices.Concat(m.head, m.tail) {
+func (m model) size() (all, marked int) {
+	for _, f := range m {
 		all += f.size
 		if f.marked {
 			marked += f.size
@@ -148,40 +128,22 @@ func (m *model) size() (all, marked int) {
 	return all, marked
 }
 
-func (m *model) add(f modelFrame) {
-	if m.held {
-		m.tail = append(m.tail, f)
-	} else {
-		m.head = append(m.head, f)
-	}
-}
-
 func (m *model) appendLossy(f modelFrame) (dropped int) {
 	size, _ := m.size()
 	if size+f.size > outbox.Hard {
 		return 1
 	}
 	f.marked = size >= outbox.Soft
-	m.add(f)
+	*m = append(*m, f)
 	for {
 		_, marked := m.size()
-		if marked <= outbox.Lossy || !m.dropOldest(f.n) {
+		oldest := slices.IndexFunc(*m, func(f modelFrame) bool { return f.marked })
+		if marked <= outbox.Lossy || oldest == len(*m)-1 {
 			return dropped
 		}
+		*m = slices.Delete(*m, oldest, oldest+1)
 		dropped++
 	}
-}
-
-func (m *model) dropOldest(keep uint32) bool {
-	for _, list := range []*[]modelFrame{&m.head, &m.tail} {
-		for i, f := range *list {
-			if f.marked && f.n != keep {
-				*list = slices.Delete(*list, i, i+1)
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // FuzzQueue plays random operations against the obvious queue.
@@ -204,7 +166,7 @@ func FuzzQueue(f *testing.F) {
 					t.Fatalf("Append of %d to %d bytes is %v", size, total, got)
 				}
 				if fits {
-					m.add(modelFrame{next, size, false})
+					m = append(m, modelFrame{next, size, false})
 				}
 				next++
 			case op < 90:
@@ -213,22 +175,13 @@ func FuzzQueue(f *testing.F) {
 					t.Fatalf("AppendLossy dropped %d, want %d", got, want)
 				}
 				next++
-			case op < 94 && !m.held:
-				q.Hold()
-				m.held = true
-			case op < 97 && m.held:
-				fill := frame(next, false, size)
-				q.Release(fill)
-				m.head = append(append(m.head, modelFrame{next, size, false}), m.tail...)
-				m.tail, m.held = nil, false
-				next++
 			case op >= 99:
 				buf := q.Take()
 				var want []uint32
-				for _, f := range m.head {
+				for _, f := range m {
 					want = append(want, f.n)
 				}
-				m.head = nil
+				m = nil
 				if got := numbers(t, buf); !slices.Equal(got, want) {
 					t.Fatalf("took %v\nwant %v", got, want)
 				}
@@ -244,10 +197,8 @@ func FuzzQueue(f *testing.F) {
 func TestClear(t *testing.T) {
 	var q outbox.Queue
 	q.Append(bytes.Repeat([]byte{1}, 100))
-	q.Hold()
-	q.Append(bytes.Repeat([]byte{1}, 100))
 	q.Clear()
-	if q.Len() != 0 || q.Held() || q.Take() != nil {
+	if q.Len() != 0 || q.Take() != nil {
 		t.Fatal("something is left")
 	}
 }

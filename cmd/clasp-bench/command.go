@@ -1,0 +1,92 @@
+// The command line.
+
+package main
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+// options are what the command line can change.
+type options struct {
+	only     []string
+	duration time.Duration
+	repeat   int
+	quick    bool
+	json     bool
+	server   string
+	profile  string
+}
+
+func newRootCommand() *cobra.Command {
+	var o options
+	cmd := &cobra.Command{
+		Use:   "clasp-bench",
+		Short: "Measure the router and print its numbers",
+		Long: `Measure the router and print its numbers.
+
+Each workload runs with server and load on a core of their own ("apart") and with
+both on the same two cores ("shared"), against the real clasp and against a relay
+that only copies bytes between sockets. Lost, repeated or reordered messages make a
+run void, and the exit code 1; a slow machine does not.`,
+		Example: `  go run ./cmd/clasp-bench
+  go run ./cmd/clasp-bench --only fanout,set --repeat 5
+  go run ./cmd/clasp-bench --quick`,
+		Args:          cobra.NoArgs,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			chosen, err := choose(o.only)
+			if err != nil {
+				return err
+			}
+			if o.duration <= 0 || o.repeat < 1 {
+				return fmt.Errorf("--duration %v and --repeat %d: both have to be above 0", o.duration, o.repeat)
+			}
+			return bench(cmd.Context(), o, chosen, cmd.OutOrStdout(), cmd.ErrOrStderr())
+		},
+	}
+	cmd.CompletionOptions.DisableDefaultCmd = true
+	f := cmd.Flags()
+	f.StringSliceVar(&o.only, "only", nil, "Run only these workloads: "+strings.Join(workloadNames(), ", "))
+	f.DurationVar(&o.duration, "duration", 5*time.Second, "How long one run sends")
+	f.IntVar(&o.repeat, "repeat", 3, "How often everything is run, in turns")
+	f.BoolVar(&o.quick, "quick", false, "One short round on a small scale: shows that everything works, measures nothing")
+	f.BoolVar(&o.json, "json", false, "Print JSON")
+	f.StringVar(&o.server, "server", "", "Measure this clasp program (default: build the one of this module)")
+	f.StringVar(&o.profile, "profile", "", "Write CPU and allocation profiles of the server into this folder; the server is then the engine inside clasp-bench")
+	cmd.MarkFlagsMutuallyExclusive("server", "profile")
+	cmd.AddCommand(newServeCommand(), newRelayCommand())
+	return cmd
+}
+
+func workloadNames() []string {
+	names := make([]string, len(workloads))
+	for i, w := range workloads {
+		names[i] = w.name
+	}
+	return names
+}
+
+// choose returns the workloads of these names, all when there are none.
+func choose(names []string) ([]workload, error) {
+	if len(names) == 0 {
+		return workloads, nil
+	}
+	var chosen []workload
+	for _, name := range names {
+		found := false
+		for _, w := range workloads {
+			if w.name == name {
+				chosen, found = append(chosen, w), true
+			}
+		}
+		if !found {
+			return nil, fmt.Errorf("--only %s: there are the workloads %s", name, strings.Join(workloadNames(), ", "))
+		}
+	}
+	return chosen, nil
+}

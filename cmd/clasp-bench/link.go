@@ -1,0 +1,220 @@
+// One raw connection of the load generator: WebSocket by hand, because a library
+// would cost more than the server that is measured.
+
+package main
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/clasp-studio/clasp/router/wire"
+)
+
+const (
+	// inputSize is how much a connection reads at once. 100 of them stay in the cache.
+	inputSize = 16 << 10
+	// patience bounds the wait for an answer, and for what is still under way when a
+	// run ends: longer than that, it is lost.
+	patience = 10 * time.Second
+)
+
+// WebSocket (RFC 6455 section 5.2).
+const (
+	wsBinary = 0x82 // a whole binary message
+	wsClose  = 0x88
+	wsMasked = 0x80
+	maskSize = 4
+)
+
+// link is a connection and what it has read but not yet looked at.
+type link struct {
+	net.Conn
+	buf      []byte
+	from, to int
+}
+
+func connect(addr string) (*link, error) {
+	conn, err := net.DialTimeout("tcp", addr, patience)
+	if err != nil {
+		return nil, err
+	}
+	l := &link{Conn: conn}
+	return l, l.SetDeadline(time.Now().Add(patience))
+}
+
+// dialRouter upgrades, says HELLO and, unless pattern is empty, subscribes to it. The
+// connection has no deadline then.
+func dialRouter(addr, pattern string) (*link, error) {
+	l, err := connect(addr)
+	if err != nil {
+		return nil, err
+	}
+	if err = l.greet(); err == nil && pattern != "" {
+		err = l.subscribe(pattern)
+	}
+	if err != nil {
+		_ = l.Close()
+		return nil, fmt.Errorf("connect to the router at %s: %w", addr, err)
+	}
+	return l, l.SetDeadline(time.Time{})
+}
+
+// greet upgrades, says HELLO and waits until the session has begun.
+func (l *link) greet() error {
+	_, err := fmt.Fprintf(l, "GET /clasp HTTP/1.1\r\nHost: %s\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
+		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Protocol: clasp\r\n\r\n", l.RemoteAddr())
+	for whole := false; err == nil && !whole; {
+		if err = l.fill(); err != nil {
+			return fmt.Errorf("upgrade: %w", err)
+		}
+		var head []byte
+		head, _, whole = bytes.Cut(l.buf[:l.to], []byte("\r\n\r\n"))
+		if whole && !bytes.HasPrefix(head, []byte("HTTP/1.1 101 ")) {
+			return fmt.Errorf("upgrade refused: %q", head)
+		}
+	}
+	l.from = l.to // a router says nothing before HELLO
+	if err == nil {
+		_, err = l.Write(appendMessage(nil, wire.Fire, wire.AppendHello(nil, wire.Hello{Version: wire.Version, Features: 0xf8, Name: []byte("clasp-bench")})))
+	}
+	if err == nil {
+		_, err = l.await(wire.TypeWelcome)
+	}
+	if err == nil {
+		_, err = l.await(wire.TypeSnapshot) // there is always one (protocol section 5.3)
+	}
+	return err
+}
+
+// subscribe returns when the subscription is in force: messages are answered in
+// order, so PONG says so.
+func (l *link) subscribe(pattern string) error {
+	out := appendMessage(nil, wire.Fire, wire.AppendSubscribe(nil, wire.Subscribe{ID: 1, Pattern: []byte(pattern), Types: 0xff}))
+	if _, err := l.Write(out); err != nil {
+		return err
+	}
+	return l.ping()
+}
+
+func (l *link) ping() error {
+	if _, err := l.Write(appendMessage(nil, wire.Fire, wire.AppendPing(nil))); err != nil {
+		return err
+	}
+	_, err := l.await(wire.TypePong)
+	return err
+}
+
+// await passes over messages until one of type t comes, and returns it. It is a view
+// that is good until the next read.
+func (l *link) await(t wire.Type) ([]byte, error) {
+	for {
+		p, err := l.next()
+		switch {
+		case err != nil:
+			return nil, fmt.Errorf("wait for %s: %w", t, err)
+		case p == nil:
+			if err := l.fill(); err != nil {
+				return nil, fmt.Errorf("wait for %s: %w", t, err)
+			}
+		case wire.Type(p[0]) == t:
+			return p, nil
+		case wire.Type(p[0]) == wire.TypeError:
+			return nil, unexpected(p)
+		}
+	}
+}
+
+// fill reads more, behind what is still incomplete.
+func (l *link) fill() error {
+	if l.buf == nil {
+		l.buf = make([]byte, inputSize)
+	}
+	if l.from > 0 {
+		l.to = copy(l.buf, l.buf[l.from:l.to])
+		l.from = 0
+	}
+	if l.to == len(l.buf) {
+		return fmt.Errorf("a message of more than %d bytes", len(l.buf))
+	}
+	n, err := l.Read(l.buf[l.to:])
+	l.to += n
+	return err
+}
+
+// rest lets go of the input buffer, for a connection that is going to be idle.
+func (l *link) rest() {
+	if l.from == l.to {
+		l.buf, l.from, l.to = nil, 0, 0
+	}
+}
+
+// next returns the next whole CLASP payload that has been read, nil when there is
+// none. WebSocket pings are passed over: a router does not end a session for one
+// that is not answered as long as a run takes.
+func (l *link) next() ([]byte, error) {
+	for {
+		b := l.buf[l.from:l.to]
+		if len(b) < 2 {
+			return nil, nil
+		}
+		head, size := 2, int(b[1]&^wsMasked)
+		switch size {
+		case 126:
+			if len(b) < 4 {
+				return nil, nil
+			}
+			head, size = 4, int(binary.BigEndian.Uint16(b[2:]))
+		case 127:
+			return nil, errors.New("a WebSocket message over 65535 bytes, which the load never asks for")
+		}
+		if b[1]&wsMasked != 0 {
+			head += maskSize // from the relay, which passes on what we have sent; the key is 0
+		}
+		if len(b) < head+size {
+			return nil, nil
+		}
+		l.from += head + size
+		switch b[0] {
+		case wsBinary:
+			f, _, err := wire.ReadFrame(b[head : head+size])
+			if err != nil {
+				return nil, err
+			}
+			if len(f.Payload) == 0 {
+				return nil, errors.New("an empty CLASP frame")
+			}
+			return f.Payload, nil
+		case wsClose:
+			return nil, fmt.Errorf("closed by the server: %q", b[head:head+size])
+		}
+	}
+}
+
+// unexpected is the error for a message that has no business here.
+func unexpected(p []byte) error {
+	if m, err := wire.DecodeError(p); err == nil {
+		return fmt.Errorf("the router answers ERROR %d: %s", m.Code, m.Message)
+	}
+	return fmt.Errorf("unexpected %s: % x", wire.Type(p[0]), p)
+}
+
+// appendMessage appends a CLASP frame as the masked WebSocket message of a client.
+// The mask key is 0, which leaves the bytes as they are.
+func appendMessage(dst []byte, q wire.QoS, payload []byte) []byte {
+	size := wire.HeaderSize + len(payload)
+	if size < 126 {
+		dst = append(dst, wsBinary, wsMasked|byte(size))
+	} else {
+		dst = append(dst, wsBinary, wsMasked|126, byte(size>>8), byte(size))
+	}
+	dst = append(dst, 0, 0, 0, 0)
+	dst, err := wire.AppendFrame(dst, q, payload)
+	if err != nil {
+		panic(err) // the messages of this program are small
+	}
+	return dst
+}

@@ -1,0 +1,36 @@
+// Command clasp-bench measures the router and prints its numbers.
+//
+// Load comes from raw TCP sockets (link.go), the server is the real clasp in a
+// process of its own (process.go), and a relay without a broker (relay.go) says what
+// the kernel alone costs on the same machine.
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() {
+	// The servers it started end with it.
+	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer cancel()
+	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// run executes one command line and returns the exit code: 0 however slow the
+// machine is, 1 when a run was void or could not be made.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	root := newRootCommand()
+	root.SetArgs(args)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	if err := root.ExecuteContext(ctx); err != nil {
+		_, _ = fmt.Fprintf(stderr, "clasp-bench: %v\n", err)
+		return 1
+	}
+	return 0
+}

@@ -1,0 +1,119 @@
+package client
+
+// The matching rule where no router of ours would bring it: requests that stay without an answer.
+
+import (
+	"errors"
+	"slices"
+	"testing"
+
+	"github.com/clasp-studio/clasp/router/wire"
+)
+
+func TestAnswersOvertake(t *testing.T) {
+	var a answers
+	push := func(k kind, q wire.QoS, address string) *request {
+		r := &request{kind: k, qos: q, address: address, done: make(chan struct{})}
+		a.push(r)
+		return r
+	}
+	is := func(want *request) func(*request) bool { return func(r *request) bool { return r == want } }
+	complete := func(r *request) bool {
+		select {
+		case <-r.done:
+			return true
+		default:
+			return false
+		}
+	}
+	refused := func(address string) *request {
+		m := wire.ErrorMessage{Code: wire.CodeForbidden, Address: []byte(address), HasAddress: address != ""}
+		return a.take(func(r *request) bool { return r.refusedBy(&m) }, true)
+	}
+
+	commit := push(kindAcked, wire.Commit, "/c")
+	subscribe := push(kindSubscribe, wire.Fire, "/s")
+	first := push(kindAcked, wire.Confirm, "/1")
+	second := push(kindAcked, wire.Confirm, "/2")
+	third := push(kindAcked, wire.Confirm, "/3")
+
+	// An ERROR is for the next in line; a commit and a subscription do not block.
+	if got := refused("/2"); got != nil {
+		t.Errorf("an ERROR passed %q and went to %q", first.address, got.address)
+	}
+	if got := refused("/1"); got != first || complete(subscribe) != true {
+		t.Errorf("refusal of the next in line went to %+v; subscription complete: %v", got, complete(subscribe))
+	}
+	// A positive answer may pass a request; that one no longer blocks, and takes its answer late.
+	if got := a.take(is(third), false); got != third {
+		t.Errorf("took %+v", got)
+	}
+	if complete(second) || !second.passed {
+		t.Error("a passed request is complete, or not marked")
+	}
+	fourth := push(kindGet, wire.Fire, "/4")
+	if got := refused("/4"); got != fourth {
+		t.Errorf("a passed request blocks: %+v", got)
+	}
+	if got := a.take(is(second), false); got != second {
+		t.Errorf("took %+v", got)
+	}
+	if got := a.drain(); !slices.Equal(got, []*request{commit}) {
+		t.Errorf("left: %+v", got)
+	}
+	if !a.empty() {
+		t.Error("not empty")
+	}
+}
+
+func TestAnswersForgetTheAbandoned(t *testing.T) {
+	var a answers
+	for range 10_000 {
+		a.push(&request{kind: kindGet, abandoned: true})
+		ping := &request{kind: kindPing}
+		a.push(ping)
+		if got := a.take(func(r *request) bool { return r.kind == kindPing }, false); got != ping {
+			t.Fatalf("took %+v", got)
+		}
+	}
+	if !a.empty() || cap(a.list) > 100 {
+		t.Errorf("%d requests left in room for %d", len(a.list)-a.head, cap(a.list))
+	}
+}
+
+// A queue that is never empty moves on all the same.
+func TestAnswersStaySmall(t *testing.T) {
+	var a answers
+	for range 10 {
+		a.push(&request{})
+	}
+	for range 100_000 {
+		a.push(&request{})
+		if a.take(func(*request) bool { return true }, true) == nil {
+			t.Fatal("nothing to take")
+		}
+	}
+	if cap(a.list) > 10_000 {
+		t.Errorf("room for %d requests, 10 are in the queue", cap(a.list))
+	}
+}
+
+func TestSessionErrorsAreNoAnswers(t *testing.T) {
+	r := &request{kind: kindBundle}
+	for code, want := range map[wire.Code]bool{
+		wire.CodeOverloaded: false, wire.CodeExpired: false, wire.CodeLimit: true, wire.CodeBadMessage: true,
+	} {
+		if got := r.refusedBy(&wire.ErrorMessage{Code: code}); got != want {
+			t.Errorf("ERROR %d without address is an answer: %v", code, got)
+		}
+	}
+	if !r.refusedBy(&wire.ErrorMessage{Code: wire.CodeOverloaded, HasAddress: true, Address: []byte("/a")}) {
+		t.Error("ERROR 503 about an address is no answer")
+	}
+}
+
+func TestHopeless(t *testing.T) {
+	if !hopeless(&Error{Code: wire.CodeUnauthenticated}) || hopeless(&Error{Code: wire.CodeOverloaded}) || hopeless(errors.New("x")) {
+		t.Error("only a refusal that another try cannot change is hopeless")
+	}
+}
