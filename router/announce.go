@@ -3,20 +3,31 @@ package router
 import (
 	"fmt"
 	"iter"
+	"maps"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/clasp-studio/clasp/router/address"
 	"github.com/clasp-studio/clasp/router/wire"
 )
 
-// maxAnnounced bounds the signals a session may announce (protocol section 8).
-const maxAnnounced = 10_000
+// What a session may announce: so many signals (protocol section 8), with so many
+// bytes of text in all.
+const (
+	maxAnnounced      = 10_000
+	maxAnnouncedBytes = 4 << 20
+)
 
 // announced holds the signals that sessions have announced, as long as they live.
 type announced struct {
 	sync.RWMutex
-	bySession map[*Session]map[signalKey]*announcement
+	bySession map[*Session]*announcements
+}
+
+type announcements struct {
+	signals map[signalKey]*announcement
+	bytes   int
 }
 
 type signalKey struct {
@@ -59,7 +70,7 @@ func (s *Session) onAnnounce(b *batch, q wire.QoS, payload []byte) error {
 		})
 	}
 	if len(list) < m.Count || !s.router.announced.add(s, list) {
-		s.fail(b, wire.CodeLimit, namespace, fmt.Sprintf("over the limit of %d announced signals a session: none of these is registered", maxAnnounced))
+		s.fail(b, wire.CodeLimit, namespace, fmt.Sprintf("over the limit of %d announced signals or %d bytes a session: none of these is registered", maxAnnounced, maxAnnouncedBytes))
 		return nil
 	}
 	if q != wire.Fire {
@@ -74,27 +85,37 @@ func (a *announced) add(s *Session, list []*announcement) bool {
 	a.Lock()
 	defer a.Unlock()
 	mine := a.bySession[s]
-	fresh := 0
-	for _, n := range list {
-		if mine[signalKey{n.address, n.signal}] == nil {
-			fresh++
-		}
+	if mine == nil {
+		mine = &announcements{signals: make(map[signalKey]*announcement, len(list))}
 	}
-	if len(mine)+fresh > maxAnnounced {
+	fresh := make(map[signalKey]*announcement, len(list))
+	count, bytes := len(mine.signals), mine.bytes
+	for _, n := range list {
+		key := signalKey{n.address, n.signal}
+		for _, known := range []*announcement{fresh[key], mine.signals[key]} {
+			if known != nil { // announced again
+				count--
+				bytes -= known.size()
+				break
+			}
+		}
+		fresh[key] = n
+		count++
+		bytes += n.size()
+	}
+	if count > maxAnnounced || bytes > maxAnnouncedBytes {
 		return false
 	}
-	if mine == nil {
-		mine = make(map[signalKey]*announcement, len(list))
-		if a.bySession == nil {
-			a.bySession = make(map[*Session]map[signalKey]*announcement)
-		}
-		a.bySession[s] = mine
+	maps.Copy(mine.signals, fresh)
+	mine.bytes = bytes
+	if a.bySession == nil {
+		a.bySession = make(map[*Session]*announcements)
 	}
-	for _, n := range list {
-		mine[signalKey{n.address, n.signal}] = n
-	}
+	a.bySession[s] = mine
 	return true
 }
+
+func (n *announcement) size() int { return len(n.address) + len(n.datatype) + len(n.access) }
 
 func (a *announced) drop(s *Session) {
 	a.Lock()
@@ -110,7 +131,7 @@ func (a *announced) find(query *address.Pattern) map[signalKey]*announcement {
 	a.RLock()
 	defer a.RUnlock()
 	for _, mine := range a.bySession {
-		for key, n := range mine {
+		for key, n := range mine.signals {
 			if query.Match(n.address) || query.Literal() && n.pattern.Match(query.String()) {
 				found[key] = n
 			}
@@ -131,6 +152,11 @@ func (s *Session) onQuery(b *batch, payload []byte) error {
 		s.fail(b, wire.CodeBadPattern, m.Pattern, err.Error())
 		return nil
 	}
+	if deep(query) > maxBehindDeep {
+		s.fail(b, wire.CodeLimit, m.Pattern, tooDeep)
+		return nil
+	}
+	b.pause()
 	res := s.newResult(b)
 	signals := s.router.announced.find(query)
 	for _, n := range signals {
@@ -172,13 +198,13 @@ func (s *Session) queryParams(b *batch, query *address.Pattern) iter.Seq[[]live]
 		var piece []live
 		for next, more := prefix, true; more; {
 			piece = piece[:0]
-			looks := 0
+			looks, began := 0, time.Now()
 			s.router.params.Ascend(next, func(p *paramEntry) bool {
 				if !strings.HasPrefix(p.Address, prefix) {
 					more = false
 					return false
 				}
-				if looks++; looks > pieceLooks {
+				if looks++; looks > pieceLooks || looks%32 == 0 && time.Since(began) > pieceTime {
 					return false
 				}
 				next = p.Address + "\x00"

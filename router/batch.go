@@ -1,6 +1,7 @@
 package router
 
 import (
+	"context"
 	"runtime"
 	"time"
 
@@ -29,6 +30,7 @@ type batch struct {
 	messages int
 	bytes    int // encoded
 	since    time.Time
+	trace    bool   // messages are logged; asked with the clock
 	wall     uint64 // µs, Unix
 	now      int64  // µs, monotonic
 }
@@ -45,6 +47,7 @@ func (b *batch) clock(r *Router) {
 	b.wall = uint64(b.since.UnixMicro())
 	b.now = r.monotonic(b.since)
 	b.messages, b.bytes = 0, 0
+	b.trace = r.log.Enabled(context.Background(), LevelTrace)
 }
 
 // next counts a message. When it is time it sends what is queued, begins anew and
@@ -65,6 +68,13 @@ func (b *batch) next(r *Router) bool {
 	return true
 }
 
+// pause sends what is queued before something that takes long, and sees to it that
+// the clock is asked after it.
+func (b *batch) pause() {
+	b.flush()
+	b.messages = batchMessages
+}
+
 // flush starts the flushers of the sessions that have got something to send.
 func (b *batch) flush() {
 	for i, s := range b.touched {
@@ -78,8 +88,8 @@ func (b *batch) flush() {
 func (b *batch) finish(r *Router) {
 	b.flush()
 	const keep = 64 << 10 // a rare large message must not stay in memory for good
-	if cap(b.out.buf)+cap(b.reply.buf)+cap(b.legacy)+cap(b.value) <= 4*keep {
-		clear(b.found)
+	if cap(b.out.buf)+cap(b.reply.buf)+cap(b.legacy)+cap(b.value) <= 4*keep && cap(b.ops) <= 256 {
+		clear(b.found[:cap(b.found)]) // or it would keep sessions that have gone
 		r.batches.Put(b)
 	}
 }

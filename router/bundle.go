@@ -1,7 +1,6 @@
 package router
 
 import (
-	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
@@ -14,25 +13,31 @@ import (
 // maxAhead is how far in the future a bundle may be scheduled (protocol section 8).
 const maxAhead = 24 * time.Hour
 
-// bundleOp is one message of a bundle: a write or a signal.
+// bundleOp is one message of a bundle: a write or a signal. It keeps no more than it
+// must: a bundle may have thousands.
 type bundleOp struct {
-	payload []byte
-	set     wire.Set // for writes, timelines included
-	publish wire.Publish
-	writes  bool // changes a param
-	signals bool // is sent on as a PUBLISH
+	payload []byte // of the message, which is decoded again when its turn comes
+	param   int32  // for a write: which of the bundle's params
+	writes  bool   // changes a param
+	signals bool   // is sent on as a PUBLISH
+	fresh   bool   // gives its param its first value
+	skipped bool   // turned down by the param's strategy, silently
+}
 
-	entry   *paramEntry
-	before  standing
-	skipped bool // turned down by the param's strategy, silently
+// decode returns the message. It has been checked when it came.
+func (op *bundleOp) decode() (set wire.Set, publish wire.Publish) {
+	if wire.Type(op.payload[0]) == wire.TypeSet {
+		set, _ = wire.DecodeSet(op.payload)
+		return set, publish
+	}
+	publish, _ = wire.DecodePublish(op.payload)
+	return wire.Set{Address: publish.Address, Value: publish.Value}, publish
 }
 
 // address returns the address the message is about.
 func (op *bundleOp) address() []byte {
-	if op.writes {
-		return op.set.Address
-	}
-	return op.publish.Address
+	set, _ := op.decode()
+	return set.Address
 }
 
 // onBundle does BUNDLE: applied whole or not at all, now or at its time.
@@ -41,9 +46,14 @@ func (s *Session) onBundle(b *batch, q wire.QoS, payload []byte) error {
 	if err != nil {
 		return err
 	}
+	// It was counted as one message when it came; it is as many as it holds.
+	if m.Count > 1 && !s.withinRate(b, m.Count-1) {
+		return nil
+	}
 	if m.HasTimestamp && m.Timestamp > b.wall {
 		return s.scheduleBundle(b, q, m, payload)
 	}
+	b.pause()
 	s.runBundle(b, q, m)
 	return nil
 }
@@ -55,9 +65,7 @@ func (s *Session) runBundle(b *batch, q wire.QoS, m wire.Bundle) {
 	if err == nil {
 		revision, err = s.applyBundle(b, q)
 	}
-	// The views into the payload end with it.
-	clear(b.ops)
-	b.ops = b.ops[:0]
+	b.clearOps()
 	if err != nil {
 		s.failBundle(b, err)
 		return
@@ -66,6 +74,12 @@ func (s *Session) runBundle(b *batch, q wire.QoS, m wire.Bundle) {
 		ack := wire.Ack{HasRevision: revision > 0, Revision: revision}
 		s.respond(b, wire.Fire, func(dst []byte) []byte { return wire.AppendAck(dst, ack) })
 	}
+}
+
+// clearOps lets go of a bundle's messages, which are views into a buffer of others.
+func (b *batch) clearOps() {
+	clear(b.ops)
+	b.ops = b.ops[:0]
 }
 
 // bundleError names the message of a bundle that failed.
@@ -96,73 +110,73 @@ func (s *Session) failBundle(b *batch, err error) {
 	s.failErr(b, nil, err)
 }
 
-// parseBundle decodes the messages of a bundle into b.ops and checks what does not
+// parseBundle puts the messages of a bundle into b.ops and checks what does not
 // depend on the state: form and addresses.
 func (s *Session) parseBundle(b *batch, m wire.Bundle) error {
-	b.ops = b.ops[:0]
+	b.ops = slices.Grow(b.ops[:0], m.Count)
 	for n := 1; ; n++ {
 		payload, ok := m.Next()
 		if !ok {
 			return nil
 		}
-		op, err := parseOp(payload)
+		op, addr, err := parseOp(payload)
 		if err == nil {
-			err = s.router.writable(op.address())
+			err = s.router.writable(addr)
 		}
 		if err != nil {
-			return &bundleError{n, slices.Clone(op.address()), err}
+			return &bundleError{n, slices.Clone(addr), err}
 		}
 		b.ops = append(b.ops, op)
 	}
 }
 
-func parseOp(payload []byte) (op bundleOp, err error) {
+func parseOp(payload []byte) (op bundleOp, addr []byte, err error) {
 	op.payload = payload
 	if len(payload) == 0 {
-		return op, refuse(wire.CodeBadMessage, "it is empty")
+		return op, nil, refuse(wire.CodeBadMessage, "it is empty")
 	}
 	switch t := wire.Type(payload[0]); t {
 	case wire.TypeSet:
+		m, err := wire.DecodeSet(payload)
 		op.writes = true
-		op.set, err = wire.DecodeSet(payload)
-		return op, err
+		return op, m.Address, err
 	case wire.TypePublish:
-		op.publish, err = wire.DecodePublish(payload)
-		if err != nil {
-			return op, err
-		}
-		op.payload = payload[:op.publish.Size]
 	default:
-		return op, refuse(wire.CodeBadMessage, "%s cannot be in a bundle: only SET and PUBLISH can", t)
+		return op, nil, refuse(wire.CodeBadMessage, "%s cannot be in a bundle: only SET and PUBLISH can", t)
 	}
-	switch op.publish.Signal {
-	case wire.Param:
+	m, err := wire.DecodePublish(payload)
+	if err != nil {
+		return op, nil, err
+	}
+	op.payload = payload[:m.Size]
+	switch {
+	case toOne(&m):
+		op.signals = true
+	case m.Signal == wire.Param:
 		op.writes = true
-		op.set, err = asSet(&op.publish)
-	case wire.Timeline:
-		op.signals = true
-		if op.publish.HasValue {
-			op.writes = true
-			op.set = wire.Set{Address: op.publish.Address, Value: op.publish.Value}
-			err = checkTimeline(op.publish.Value)
-		}
+		_, err = asSet(&m)
+	case m.Signal == wire.Timeline && m.HasValue:
+		op.writes, op.signals = true, true
+		err = checkTimeline(m.Value)
 	default:
 		op.signals = true
 	}
-	return op, err
+	if err == nil && op.signals && len(op.payload) > wire.MaxPayload-8 {
+		err = refuse(wire.CodeBadValue, "the value is too large to send on")
+	}
+	return op, m.Address, err
 }
 
 // applyBundle applies b.ops whole or not at all, and returns the last revision. All
 // params are locked from before the first check until after the last delivery.
 func (s *Session) applyBundle(b *batch, q wire.QoS) (revision uint64, err error) {
-	params, err := s.lockParams(b)
-	if err != nil {
-		return 0, err
-	}
-	if err = s.judgeBundle(b, q); err == nil {
+	params := s.lockParams(b)
+	if err = s.judgeBundle(b, q, params); err == nil {
 		for i := range b.ops {
 			if op := &b.ops[i]; !op.skipped {
-				revision = max(revision, s.runOp(b, op))
+				if r := s.runOp(b, op, params); r > 0 {
+					revision = r
+				}
 			}
 		}
 	}
@@ -177,26 +191,19 @@ func (s *Session) applyBundle(b *batch, q wire.QoS) (revision uint64, err error)
 
 // lockParams finds the params that b.ops write, and locks each once, in address
 // order.
-func (s *Session) lockParams(b *batch) ([]*paramEntry, error) {
-	params := make([]*paramEntry, 0, len(b.ops))
+func (s *Session) lockParams(b *batch) []*paramEntry {
+	var params []*paramEntry
 	for {
 		params = params[:0]
 		for i := range b.ops {
-			op := &b.ops[i]
-			if !op.writes {
-				continue
+			if op := &b.ops[i]; op.writes {
+				params = append(params, s.router.params.FindOrCreate(op.address(), s.router.strategyOf))
 			}
-			p, err := s.router.paramFor(op.set.Address)
-			if err != nil {
-				return nil, &bundleError{i + 1, slices.Clone(op.set.Address), err}
-			}
-			op.entry = p
-			params = append(params, p)
 		}
 		slices.SortFunc(params, func(x, y *paramEntry) int { return cmp.Compare(x.Address, y.Address) })
 		params = slices.Compact(params)
 		if s.router.tryLockParams(params) {
-			return params, nil
+			return params
 		}
 	}
 }
@@ -229,44 +236,43 @@ func (r *Router) unlockParams(params []*paramEntry) {
 
 // judgeBundle decides on every message of b.ops as its predecessors will have left
 // the params, and makes room for those that are new. It changes nothing else.
-func (s *Session) judgeBundle(b *batch, q wire.QoS) error {
-	after := make(map[*paramEntry]*standing, len(b.ops))
+func (s *Session) judgeBundle(b *batch, q wire.QoS, params []*paramEntry) error {
+	after := make([]standing, len(params))
+	for i, p := range params {
+		after[i] = standingOf(p, b.now)
+	}
 	created, last := 0, 0 // how many messages make a param, and which is the last
 	for i := range b.ops {
 		op := &b.ops[i]
-		before := created
-		if err := s.judgeOp(b, q, op, after, &created); err != nil {
+		if err := s.judgeOp(q, op, params, after); err != nil {
 			return &bundleError{i + 1, slices.Clone(op.address()), err}
 		}
-		if created > before {
-			last = i
+		if op.fresh {
+			created, last = created+1, i
 		}
 	}
-	if err := s.router.reserve(created); err != nil {
-		return &bundleError{last + 1, slices.Clone(b.ops[last].address()), err}
+	if created > 0 {
+		if err := s.router.reserve(created); err != nil {
+			return &bundleError{last + 1, slices.Clone(b.ops[last].address()), err}
+		}
 	}
 	return nil
 }
 
-func (s *Session) judgeOp(b *batch, q wire.QoS, op *bundleOp, after map[*paramEntry]*standing, created *int) error {
-	if op.signals && len(op.payload) > wire.MaxPayload-8 {
-		return refuse(wire.CodeBadValue, "the value is too large to send on")
-	}
+func (s *Session) judgeOp(q wire.QoS, op *bundleOp, params []*paramEntry, after []standing) error {
+	set, publish := op.decode()
 	if !op.writes {
-		if id, ok := bytes.CutPrefix(op.publish.Address, signalling); ok && s.router.sessions.find(id) == nil {
+		if toOne(&publish) && s.router.sessions.find(publish.Address[len(signalling):]) == nil {
 			return refuse(wire.CodeNoSession, "no session of this id is connected")
 		}
 		return nil
 	}
-	p := op.entry
-	st := after[p]
-	if st == nil {
-		fresh := standingOf(p, b.now)
-		st = &fresh
-		after[p] = st
-	}
-	op.before = *st
-	verdict, err := st.judge(p, s, &op.set)
+	at, _ := slices.BinarySearchFunc(params, view(set.Address), func(p *paramEntry, addr string) int {
+		return cmp.Compare(p.Address, addr)
+	})
+	op.param = int32(at)
+	p, st := params[at], &after[at]
+	verdict, err := st.judge(p, s, &set)
 	switch {
 	case err != nil:
 		return err
@@ -276,28 +282,27 @@ func (s *Session) judgeOp(b *batch, q wire.QoS, op *bundleOp, after map[*paramEn
 		op.skipped = true
 		return nil
 	}
-	if !st.exists {
-		*created++
-	}
-	st.advance(p, s, &op.set)
+	op.fresh = !st.exists
+	st.advance(p, s, &set)
 	return nil
 }
 
 // runOp applies one message that has been accepted, and sends it on. It returns the
 // revision of a write.
-func (s *Session) runOp(b *batch, op *bundleOp) uint64 {
-	switch {
-	case !op.writes:
+func (s *Session) runOp(b *batch, op *bundleOp, params []*paramEntry) uint64 {
+	set, publish := op.decode()
+	if !op.writes {
 		// Checked before; a gesture over its limit is the one thing left that can be
 		// refused, and it changes nothing.
-		_, _ = s.publish(b, &op.publish, op.payload)
+		_, _ = s.publish(b, &publish, op.payload)
 		return 0
-	case op.signals:
-		s.apply(b, op.entry, &op.before, &op.set)
-		s.tellTimeline(b, op.entry, &op.publish, op.payload)
-	default:
-		s.apply(b, op.entry, &op.before, &op.set)
-		s.tell(b, op.entry, wire.Confirm)
 	}
-	return op.entry.Revision
+	p := params[op.param]
+	s.apply(b, p, !op.fresh, &set)
+	if op.signals {
+		s.tellTimeline(b, p, &publish, op.payload)
+	} else {
+		s.tell(b, p, wire.Confirm)
+	}
+	return p.Revision
 }

@@ -9,7 +9,7 @@ import (
 // The clock looks at everything that time changes: finely while a message is held
 // back, coarsely otherwise.
 const (
-	fineTick   = 4 * time.Millisecond
+	fineTick   = 2 * time.Millisecond
 	coarseTick = 250 * time.Millisecond
 	// roundEvery is how often all sessions are looked through.
 	roundEvery = int64(time.Second / time.Microsecond)
@@ -49,9 +49,13 @@ func (r *Router) runClock() {
 		if r.deferred.any() {
 			tick = fineTick
 		}
+		b.flush()
 		if b.now >= nextCoarse {
-			nextCoarse = b.now + int64(coarseTick/time.Microsecond)
-			r.params.Expire(b.now)
+			if r.params.Expire(b.now) {
+				tick = fineTick // the rest soon, but what is held back goes first
+			} else {
+				nextCoarse = b.now + int64(coarseTick/time.Microsecond)
+			}
 		}
 		if b.now >= nextRound {
 			nextRound = b.now + roundEvery
@@ -97,19 +101,19 @@ type bucket struct {
 	at     int64 // µs, monotonic
 }
 
-// take reports whether one more message keeps to n a second. Up to one second's
+// take reports whether n more messages keep to a limit a second. Up to one second's
 // worth may come at once.
-func (k *bucket) take(now int64, n int) bool {
+func (k *bucket) take(now int64, n, limit int) bool {
 	if k.at == 0 {
-		k.tokens = float64(n)
+		k.tokens = float64(limit)
 	} else {
-		k.tokens = min(float64(n), k.tokens+float64(now-k.at)*float64(n)/1e6)
+		k.tokens = min(float64(limit), k.tokens+float64(now-k.at)*float64(limit)/1e6)
 	}
 	k.at = max(now, 1)
-	if k.tokens < 1 {
+	if k.tokens < float64(n) {
 		return false
 	}
-	k.tokens--
+	k.tokens -= float64(n)
 	return true
 }
 

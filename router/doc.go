@@ -15,8 +15,9 @@
 //
 // # Lock order
 //
-// Outermost first. Never two of one kind, but for the params of a bundle, which
-// are locked in address order. No lock is held across I/O.
+// Outermost first. Never two of one kind, but for params: those of a bundle are locked
+// in address order, and a piece of a snapshot that holds some only tries for more. No
+// lock is held across I/O.
 //
 //	Router.bundles        a bundle in the making; snapshots share it
 //	param.Table shard     find, create, remove
@@ -26,5 +27,6 @@
 //	Session.held          the locks a session holds
 //	subs.Table, routes    matching
 //	Session.out           the outbox and what belongs to it
-//	Router.sessions, schedule, announced, deferred   leaves
+//	the table's calendar and memory; Router.sessions, schedule, announced, deferred;
+//	routes' shards: leaves, nothing is locked inside them
 package router

@@ -3,6 +3,7 @@ package router
 import (
 	"runtime"
 	"strings"
+	"time"
 
 	"github.com/clasp-studio/clasp/router/address"
 	"github.com/clasp-studio/clasp/router/wire"
@@ -15,6 +16,10 @@ const (
 	pieceBytes  = 60 << 10
 	pieceParams = 1024
 	pieceLooks  = 4096
+	// Matching can be slow for patterns made to be; then time ends a piece.
+	pieceTime = 500 * time.Microsecond
+	// snapshotHold bounds how long bundles wait for a snapshot to be complete.
+	snapshotHold = 2 * time.Millisecond
 )
 
 // patience is how often a piece that holds params tries for one more that somebody
@@ -51,46 +56,68 @@ func passed(via []*subscription, addr string) bool {
 // startSnapshot lets a cursor loose and sends what there is room for at once: so a
 // small snapshot is complete before the next message is answered.
 func (s *Session) startSnapshot(b *batch, c *cursor) {
+	b.pause()
 	c.next = c.pattern.Prefix()
 	s.out.Lock()
-	if s.out.closing != ReasonNone {
-		s.out.Unlock()
-		return
-	}
 	s.out.cursors = append(s.out.cursors, c)
 	s.out.Unlock()
-	// No bundle is applied between two frames of it, as long as the outbox has room.
-	// Past that, the SETs of a bundle reach a subscriber before the frames that show
-	// the rest of it.
-	s.router.bundles.RLock()
-	defer s.router.bundles.RUnlock()
-	for s.fill(b) {
+	if !s.claimFill() {
+		return // behind another snapshot, or a full outbox: the flusher goes on with it
 	}
+	// No bundle is applied between two frames of it, as long as the outbox has room
+	// and it does not take long. Past that, the SETs of a bundle reach a subscriber
+	// before the frames that show the rest of it.
+	began := time.Now()
+	s.router.bundles.RLock()
+	for s.fill(b) {
+		if time.Since(began) > snapshotHold {
+			s.router.bundles.RUnlock()
+			s.router.bundles.RLock()
+			began = time.Now()
+		}
+	}
+	s.router.bundles.RUnlock()
+	s.releaseFill(b)
 }
 
-// fill sends one piece of the first snapshot that waits. It reports whether another
-// call may do more. One goroutine at a time fills: the reader or the flusher. The
-// router's bundles must be locked for reading.
-func (s *Session) fill(b *batch) bool {
+// claimFill makes the caller, the reader or the flusher, the one that fills. It
+// reports false when there is nothing to fill, no room, or another at it.
+func (s *Session) claimFill() bool {
 	s.out.Lock()
-	if len(s.out.cursors) == 0 || s.out.filling || s.out.queue.Slow() || s.out.closing != ReasonNone {
-		s.out.Unlock()
+	defer s.out.Unlock()
+	if s.out.filling || !s.canFillLocked() {
 		return false
 	}
 	s.out.filling = true
-	c := s.out.cursors[0]
-	s.out.Unlock()
+	return true
+}
 
-	p := piece{s: s, b: b, c: c, prefix: c.pattern.Prefix()}
-	p.open()
-	s.router.params.Ascend(c.next, p.look, p.close)
+func (s *Session) canFillLocked() bool {
+	return len(s.out.cursors) > 0 && !s.out.queue.Slow() && s.out.closing == ReasonNone
+}
 
+func (s *Session) releaseFill(b *batch) {
 	s.out.Lock()
 	s.out.filling = false
-	more := len(s.out.cursors) > 0
 	s.wakeLocked(b)
 	s.out.Unlock()
-	return more
+}
+
+// fill sends one piece of the first snapshot that waits. It reports false when there
+// was nothing to do or no room. The caller has claimed it, and holds the router's
+// bundles for reading.
+func (s *Session) fill(b *batch) bool {
+	s.out.Lock()
+	if !s.canFillLocked() {
+		s.out.Unlock()
+		return false
+	}
+	c := s.out.cursors[0]
+	s.out.Unlock()
+	p := piece{s: s, b: b, c: c, prefix: c.pattern.Prefix(), began: time.Now()}
+	p.open()
+	s.router.params.Ascend(c.next, p.look, p.close)
+	return true
 }
 
 // piece is one frame of a snapshot in the making. Its params stay locked until the
@@ -106,6 +133,7 @@ type piece struct {
 	locked []*paramEntry
 	count  int
 	looks  int
+	began  time.Time
 	last   string // the last address that is dealt with
 	full   bool   // there is more to look at
 }
@@ -124,7 +152,8 @@ func (p *piece) look(e *paramEntry) bool {
 		return false
 	}
 	p.looks++
-	p.full = p.looks > pieceLooks || len(p.locked) == pieceParams || payloadSize(p.buf) > pieceBytes
+	p.full = p.looks > pieceLooks || len(p.locked) == pieceParams || payloadSize(p.buf) > pieceBytes ||
+		p.looks%32 == 0 && time.Since(p.began) > pieceTime
 	if p.full {
 		return false
 	}
@@ -186,8 +215,9 @@ func (p *piece) close(bool) {
 	}
 	for _, e := range p.locked {
 		if c.sub != nil && c.sub.filtered() {
-			s.noteSentLocked(p.b, e)
+			s.filterOf(e.Address) // from now on it is remembered what was sent
 		}
+		s.passedParam(e, p.b.now)
 		delete(s.out.dirty.set, e)
 	}
 	if p.full {

@@ -7,24 +7,30 @@ import (
 	"github.com/clasp-studio/clasp/router/wire"
 )
 
-// filtersKept bounds the addresses for which a session's filters remember what was
-// sent last. Beyond it a forgotten address may get one message more than asked for.
-const filtersKept = 1 << 16
+// Past these bounds a session's filters let through what they might hold back: how many
+// addresses they remember, and how many bytes of signals wait.
+const (
+	filtersKept   = 1 << 14
+	heldBackBytes = 256 << 10
+)
 
 // filter is what a session was last sent of one address, for the subscriptions that
 // want only so many messages or so large changes (protocol section 8). One a
-// session and address, because overlapping subscriptions share each message.
+// session and address, because overlapping subscriptions share each message. All of
+// it is guarded by the session's out.
 type filter struct {
+	address string
 	sentAt  int64 // µs, monotonic; 0 = never
 	number  float64
 	numeric bool
 
-	// A message held back until its time comes: the last one always arrives.
+	// What is held back until its time comes: the last one always arrives.
 	due    int64 // µs, monotonic; 0 = none
+	listed bool  // in out.deferred
 	param  *paramEntry
-	signal []byte // a stream's frame and number, when it is no param
+	signal []byte // a stream's frame, or a gesture's move, and its number
 	next   float64
-	isNext bool // the signal is numeric
+	isNext bool
 }
 
 // admit decides whether a message may go now. When only the rate forbids it, later
@@ -51,89 +57,135 @@ func (f *filter) admit(via []*subscription, mask uint8, number float64, numeric 
 	return false, later
 }
 
-func (f *filter) sent(number float64, numeric bool, at int64) {
+// sent notes what was sent; nothing older is held back any more.
+func (o *out) sent(f *filter, number float64, numeric bool, at int64) {
 	f.sentAt, f.number, f.numeric = max(at, 1), number, numeric
+	o.forget(f)
+}
+
+// forget gives up what a filter holds back.
+func (o *out) forget(f *filter) {
+	o.heldBack -= len(f.signal)
 	f.due, f.param, f.signal = 0, nil, nil
 }
 
-// filterOf finds or makes the filter of an address. out must be locked.
+// filterOf finds or makes the filter of an address, or returns nil when there are too
+// many. out must be locked.
 func (s *Session) filterOf(addr string) *filter {
 	f := s.out.filters[addr]
-	if f != nil {
+	if f != nil || len(s.out.filters) >= filtersKept {
 		return f
 	}
 	if s.out.filters == nil {
 		s.out.filters = make(map[string]*filter)
 	}
-	if len(s.out.filters) >= filtersKept {
-		for other, of := range s.out.filters {
-			if of.due == 0 {
-				delete(s.out.filters, other)
-				break
-			}
-		}
-	}
-	f = new(filter)
+	f = &filter{address: addr}
 	s.out.filters[addr] = f
 	return f
 }
 
+// passedParam tells the filter of an address, if there is one, that the value of a
+// param has been sent, whichever way it took. The locks of param and out are held.
+func (s *Session) passedParam(p *paramEntry, at int64) {
+	if len(s.out.filters) == 0 || !p.Exists(at) {
+		return
+	}
+	if f := s.out.filters[p.Address]; f != nil {
+		number, numeric := valueOf(p).Number()
+		s.out.sent(f, number, numeric, at)
+	}
+}
+
+// passedSignal is passedParam for a signal. out must be locked.
+func (s *Session) passedSignal(m *wire.Publish, at int64) {
+	if f := s.out.filters[view(m.Address)]; f != nil {
+		number, numeric := signalNumber(m)
+		s.out.sent(f, number, numeric, at)
+	}
+}
+
+func signalNumber(m *wire.Publish) (float64, bool) {
+	if !m.HasValue {
+		return 0, false
+	}
+	return m.Value.Number()
+}
+
 // filterParam queues the SET of a param, whose lock is held, if the filters of the
-// subscriptions let it pass; else it may be sent later.
-func (s *Session) filterParam(b *batch, p *paramEntry, pkt *packet, via []*subscription) {
+// subscriptions let it pass; else it may be sent later. now says that it has to go at
+// once, before the ACK of its writer.
+func (s *Session) filterParam(b *batch, p *paramEntry, pkt *packet, via []*subscription, now bool) {
 	number, numeric := valueOf(p).Number()
 	s.out.Lock()
 	defer s.out.Unlock()
-	if s.out.closing != ReasonNone || s.out.pending > 0 && !passed(via, p.Address) {
+	if s.out.closing != ReasonNone || s.out.pending > 0 && !now && !passed(via, p.Address) {
 		return
 	}
 	f := s.filterOf(p.Address)
-	now, later := f.admit(via, wire.MaskParam, number, numeric, b.now)
+	var later int64
+	if f != nil && !now {
+		now, later = f.admit(via, wire.MaskParam, number, numeric, b.now)
+	} else {
+		now = true
+	}
 	switch {
 	case now && s.out.queue.Slow():
-		f.sent(number, numeric, b.now)
 		s.out.dirty.add(p)
 	case now:
-		f.sent(number, numeric, b.now)
 		delete(s.out.dirty.set, p)
+		s.passedParam(p, b.now)
 		s.queueLocked(b, pkt.bytes(s.peer.Framing))
-	case later != 0 && f.due == 0:
+	case later != 0:
 		f.param = p
 		s.deferLocked(f, later)
+	default:
+		s.out.forget(f) // back to what was sent last
 	}
 }
 
-// deferLocked lists a filter that holds a message back. out must be locked.
-func (s *Session) deferLocked(f *filter, due int64) {
-	f.due = due
-	s.out.deferred = append(s.out.deferred, f)
-	s.router.deferred.add(s)
-}
-
 // filterSignal is filterParam for a stream, or a gesture's move.
-func (s *Session) filterSignal(b *batch, addr []byte, mask uint8, number float64, numeric bool, pkt *packet, via []*subscription) {
+func (s *Session) filterSignal(b *batch, m *wire.Publish, pkt *packet, via []*subscription) {
+	number, numeric := signalNumber(m)
 	s.out.Lock()
 	defer s.out.Unlock()
 	if s.out.closing != ReasonNone {
 		return
 	}
-	f := s.out.filters[view(addr)]
+	f := s.out.filters[view(m.Address)]
 	if f == nil {
-		f = s.filterOf(string(addr))
+		f = s.filterOf(string(m.Address))
 	}
 	frame := pkt.bytes(s.peer.Framing)
-	now, later := f.admit(via, mask, number, numeric, b.now)
+	now, later := true, int64(0)
+	if f != nil {
+		now, later = f.admit(via, m.Signal.Mask(), number, numeric, b.now)
+	}
 	switch {
-	case now:
-		f.sent(number, numeric, b.now)
+	case now || later != 0 && s.out.heldBack-len(f.signal)+len(frame) > heldBackBytes:
+		if f != nil {
+			s.out.sent(f, number, numeric, b.now)
+		}
 		s.deliverLocked(b, frame, lossy)
 	case later != 0:
+		s.out.heldBack += len(frame) - len(f.signal)
 		f.signal = append(f.signal[:0], frame...)
 		f.next, f.isNext = number, numeric
-		if f.due == 0 {
-			s.deferLocked(f, later)
-		}
+		s.deferLocked(f, later)
+	default:
+		s.out.forget(f)
 	}
+}
+
+// deferLocked lists a filter that holds something back. out must be locked.
+func (s *Session) deferLocked(f *filter, due int64) {
+	if f.due == 0 {
+		f.due = due
+	}
+	if !f.listed {
+		f.listed = true
+		s.out.deferred = append(s.out.deferred, f)
+	}
+	s.router.wakeFor(s)
 }
 
 // deliverUnfiltered queues what no filter may hold back, after what one has: the last
@@ -141,21 +193,30 @@ func (s *Session) filterSignal(b *batch, addr []byte, mask uint8, number float64
 func (s *Session) deliverUnfiltered(b *batch, addr []byte, pkt *packet) {
 	s.out.Lock()
 	defer s.out.Unlock()
-	if f := s.out.filters[view(addr)]; f != nil && f.due != 0 && f.param == nil {
+	if f := s.out.filters[view(addr)]; f != nil && f.signal != nil {
 		s.deliverLocked(b, f.signal, lossy)
-		f.sent(f.next, f.isNext, b.now)
+		s.out.sent(f, f.next, f.isNext, b.now)
 	}
 	s.queueLocked(b, pkt.bytes(s.peer.Framing))
 }
 
-// noteSentLocked counts a value in a snapshot as sent. The locks of param and out
-// are held.
-func (s *Session) noteSentLocked(b *batch, p *paramEntry) {
-	if !p.Exists(b.now) {
-		return
+// unwanted gives up what was held back for a subscription that has gone and that no
+// other asks for. out must be locked; the reader calls it.
+func (s *Session) unwantedLocked(gone *subscription) {
+	for _, f := range s.out.deferred {
+		if f.due == 0 || !gone.pattern.Match(f.address) {
+			continue
+		}
+		wanted := false
+		for _, sub := range s.subs {
+			if wanted = sub.filtered() && sub.pattern.Match(f.address); wanted {
+				break
+			}
+		}
+		if !wanted {
+			s.out.forget(f)
+		}
 	}
-	number, numeric := valueOf(p).Number()
-	s.filterOf(p.Address).sent(number, numeric, b.now)
 }
 
 // deferred knows the sessions that have a message held back.
@@ -164,10 +225,10 @@ type deferred struct {
 	sessions map[*Session]struct{}
 }
 
-// add lists a session and wakes the clock.
-func (d *deferred) add(s *Session) {
-	d.put(s)
-	s.router.wakeClock()
+// wakeFor lists a session that holds something back, and wakes the clock.
+func (r *Router) wakeFor(s *Session) {
+	r.deferred.put(s)
+	r.wakeClock()
 }
 
 func (d *deferred) put(s *Session) {
@@ -208,38 +269,52 @@ func (s *Session) sendDeferred(b *batch) (more bool) {
 	s.out.Lock()
 	waiting := s.out.deferred[:0]
 	for _, f := range s.out.deferred {
-		switch {
-		case f.due == 0: // overtaken by a later message
-		case f.due > b.now:
+		if f.due > b.now {
 			waiting = append(waiting, f)
-		case f.param != nil:
+			continue
+		}
+		f.listed = false
+		if f.due == 0 {
+			continue // overtaken by a later message
+		}
+		if f.param != nil {
 			due = append(due, f.param)
-		default:
+		}
+		if f.signal != nil {
 			s.deliverLocked(b, f.signal, lossy)
-			f.sent(f.next, f.isNext, b.now)
+		}
+		if f.param == nil {
+			s.out.sent(f, f.next, f.isNext, b.now)
 		}
 	}
+	clear(s.out.deferred[len(waiting):])
 	s.out.deferred = waiting
 	more = len(waiting) > 0
 	s.out.Unlock()
 	for _, p := range due {
-		p.Lock()
-		s.out.Lock()
-		if f := s.out.filters[p.Address]; f != nil && f.due != 0 && f.param == p {
-			if p.Exists(b.now) && b.encodeSet(&b.out, p) == nil {
-				number, numeric := valueOf(p).Number()
-				f.sent(number, numeric, b.now)
-				if s.out.queue.Slow() {
-					s.out.dirty.add(p)
-				} else {
-					s.queueLocked(b, b.out.bytes(s.peer.Framing))
-				}
-			} else {
-				f.due, f.param = 0, nil
-			}
-		}
-		s.out.Unlock()
-		p.Unlock()
+		s.sendHeldBack(b, p)
 	}
 	return more
+}
+
+// sendHeldBack sends the newest value of a param whose SET was held back.
+func (s *Session) sendHeldBack(b *batch, p *paramEntry) {
+	p.Lock()
+	defer p.Unlock()
+	s.out.Lock()
+	defer s.out.Unlock()
+	f := s.out.filters[p.Address]
+	if f == nil || f.param != p {
+		return // sent meanwhile
+	}
+	switch {
+	case !p.Exists(b.now) || p.Timeline:
+		s.out.forget(f)
+	case s.out.queue.Slow():
+		s.out.forget(f)
+		s.out.dirty.add(p)
+	case b.encodeSet(&b.out, p) == nil:
+		s.passedParam(p, b.now)
+		s.queueLocked(b, b.out.bytes(s.peer.Framing))
+	}
 }

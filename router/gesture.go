@@ -2,6 +2,7 @@ package router
 
 import (
 	"sync"
+	"time"
 
 	"github.com/clasp-studio/clasp/router/wire"
 )
@@ -9,6 +10,10 @@ import (
 // gestureInterval is the least time between two moves of a gesture that are sent on,
 // in µs (protocol section 8).
 const gestureInterval = 16_000
+
+// thinned is the size up to which a move is held back. A larger one goes out at once:
+// the memory of what waits is bounded so.
+const thinned = 4 << 10
 
 // maxGestures bounds the gestures a session may have open at a time: more fingers
 // than any device has.
@@ -18,9 +23,9 @@ const maxGestures = 1024
 // goes out, so that the clock's moves and the sender's end keep their order.
 type gestures struct {
 	sync.Mutex
-	open map[gestureKey]*gesture
-	// waiting says that some gesture has a move held back and the clock knows.
-	waiting bool
+	open    map[gestureKey]*gesture
+	waiting bool // some gesture has a move held back, and the clock knows
+	gone    bool // the session has ended: a bundle it left behind moves nothing
 }
 
 type gestureKey struct {
@@ -43,6 +48,9 @@ func (s *Session) gesture(b *batch, m *wire.Publish, payload []byte) error {
 	}
 	s.gestures.Lock()
 	defer s.gestures.Unlock()
+	if s.gestures.gone {
+		return nil
+	}
 	g := s.gestures.open[gestureKey{view(m.Address), m.ID}]
 	if m.Phase == wire.End || m.Phase == wire.Cancel {
 		if g != nil {
@@ -65,15 +73,15 @@ func (s *Session) gesture(b *batch, m *wire.Publish, payload []byte) error {
 		s.sendMove(b, g)
 		return s.sendGesture(b, rt, m, payload)
 	}
-	if b.now-g.sentAt >= gestureInterval {
-		g.pending = g.pending[:0] // outdated
+	if b.now-g.sentAt >= gestureInterval || len(payload) > thinned {
+		g.pending = nil // outdated
 		g.sentAt = b.now
 		return s.sendGesture(b, rt, m, payload)
 	}
 	g.pending = append(g.pending[:0], payload...)
 	if !s.gestures.waiting {
 		s.gestures.waiting = true
-		s.router.deferred.add(s)
+		s.router.wakeFor(s)
 	}
 	return nil
 }
@@ -106,7 +114,7 @@ func (s *Session) sendMove(b *batch, g *gesture) {
 			_ = s.sendGesture(b, rt, &m, g.pending)
 		}
 	}
-	g.pending = g.pending[:0]
+	g.pending = nil
 	g.sentAt = b.now
 }
 
@@ -121,7 +129,8 @@ func (s *Session) sendMoves(b *batch) (more bool) {
 	for _, g := range s.gestures.open {
 		switch {
 		case len(g.pending) == 0:
-		case b.now-g.sentAt >= gestureInterval:
+		case b.now-g.sentAt+int64(fineTick/time.Microsecond) >= gestureInterval:
+			// The next tick would be too late.
 			s.sendMove(b, g)
 		default:
 			more = true
@@ -145,5 +154,5 @@ func (s *Session) cancelGestures(b *batch) {
 			_ = s.sendGesture(b, rt, &m, wire.AppendPublish(nil, m)) // a few bytes: cannot be too large
 		}
 	}
-	s.gestures.open, s.gestures.waiting = nil, false
+	s.gestures.open, s.gestures.waiting, s.gestures.gone = nil, false, true
 }

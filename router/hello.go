@@ -33,7 +33,7 @@ func mustCompile(pattern string) *address.Pattern {
 // greet takes the first message of a connection, which has to be HELLO.
 func (s *Session) greet(b *batch, payload []byte) {
 	if wire.Type(payload[0]) != wire.TypeHello {
-		if err := decodes(payload); err != nil {
+		if err := wire.Check(payload); err != nil {
 			s.badBytes(b, err)
 			return
 		}
@@ -81,47 +81,6 @@ func (s *Session) logStart() {
 		s.router.log.Info("session started", s.attrs()...)
 	}()
 	<-done
-}
-
-// decodes reports whether a payload is a message at all.
-func decodes(payload []byte) error {
-	var err error
-	switch t := wire.Type(payload[0]); t {
-	case wire.TypeWelcome:
-		_, err = wire.DecodeWelcome(payload)
-	case wire.TypeAnnounce:
-		_, err = wire.DecodeAnnounce(payload)
-	case wire.TypeSubscribe:
-		_, err = wire.DecodeSubscribe(payload)
-	case wire.TypeUnsubscribe:
-		_, err = wire.DecodeUnsubscribe(payload)
-	case wire.TypePublish:
-		_, err = wire.DecodePublish(payload)
-	case wire.TypeSet:
-		_, err = wire.DecodeSet(payload)
-	case wire.TypeGet:
-		_, err = wire.DecodeGet(payload)
-	case wire.TypeSnapshot:
-		_, err = wire.DecodeSnapshot(payload)
-	case wire.TypeReplay:
-		_, err = wire.DecodeReplay(payload)
-	case wire.TypeBundle:
-		_, err = wire.DecodeBundle(payload)
-	case wire.TypeSync:
-		_, err = wire.DecodeSync(payload)
-	case wire.TypePing, wire.TypePong:
-	case wire.TypeAck:
-		_, err = wire.DecodeAck(payload)
-	case wire.TypeError:
-		_, err = wire.DecodeError(payload)
-	case wire.TypeQuery:
-		_, err = wire.DecodeQuery(payload)
-	case wire.TypeResult:
-		_, err = wire.DecodeResult(payload)
-	default:
-		err = refuse(wire.CodeBadMessage, "unknown message type 0x%02x", payload[0])
-	}
-	return err
 }
 
 // newSessionID returns a random UUID (RFC 9562 section 5.4).

@@ -27,7 +27,7 @@ type packet struct {
 	ws  int // where the WebSocket header starts
 }
 
-// for returns the bytes that go to a session of a framing.
+// bytes returns what goes to a session of a framing.
 func (p *packet) bytes(f Framing) []byte {
 	if f == WebSocket {
 		return p.buf[p.ws:]

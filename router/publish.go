@@ -16,7 +16,7 @@ func (s *Session) onPublish(b *batch, q wire.QoS, payload []byte) error {
 	if err != nil {
 		return err
 	}
-	if m.Signal == wire.Param {
+	if m.Signal == wire.Param && !toOne(&m) {
 		set, err := asSet(&m)
 		if err == nil {
 			err = s.set(b, q, &set)
@@ -38,6 +38,9 @@ func (s *Session) onPublish(b *batch, q wire.QoS, payload []byte) error {
 	return nil
 }
 
+// toOne reports whether a PUBLISH goes to one session only, whatever its type.
+func toOne(m *wire.Publish) bool { return bytes.HasPrefix(m.Address, signalling) }
+
 // asSet makes a PUBLISH of a param the SET it stands for.
 func asSet(m *wire.Publish) (wire.Set, error) {
 	if !m.HasValue {
@@ -48,7 +51,7 @@ func asSet(m *wire.Publish) (wire.Set, error) {
 
 // publish sends a signal on. For a timeline it returns the revision it got.
 func (s *Session) publish(b *batch, m *wire.Publish, payload []byte) (revision uint64, err error) {
-	if bytes.HasPrefix(m.Address, signalling) {
+	if toOne(m) {
 		return 0, s.signal(b, m, payload)
 	}
 	switch m.Signal {
@@ -80,13 +83,12 @@ func (s *Session) spread(b *batch, rt *route, m *wire.Publish, u urgency) {
 		switch {
 		case t.all&mask == 0 || t.s == s:
 		case t.plain&mask != 0:
-			t.s.deliver(b, &b.out, u)
+			t.s.deliver(b, m, &b.out, u)
 		case u == reliable:
 			// Filters thin out what may be lost, never an event.
 			t.s.deliverUnfiltered(b, m.Address, &b.out)
 		default:
-			number, numeric := m.Value.Number()
-			t.s.filterSignal(b, m.Address, mask, number, m.HasValue && numeric, &b.out, t.via)
+			t.s.filterSignal(b, m, &b.out, t.via)
 		}
 	}
 }
@@ -103,7 +105,7 @@ func (s *Session) signal(b *batch, m *wire.Publish, payload []byte) error {
 	if err := b.encodePublish(m, payload); err != nil {
 		return err
 	}
-	to.deliver(b, &b.out, reliable)
+	to.deliver(b, m, &b.out, reliable)
 	return nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"github.com/clasp-studio/clasp/router/address"
 	"github.com/clasp-studio/clasp/router/param"
 	"github.com/clasp-studio/clasp/router/subs"
+	"github.com/clasp-studio/clasp/router/wire"
 )
 
 // Limits bound what one client, and all together, may use.
@@ -84,16 +86,16 @@ type conflict struct {
 // New makes a router and starts its clock. Close ends it.
 func New(o Options) (*Router, error) {
 	r := &Router{
-		name:   o.Name,
-		log:    o.Logger,
-		start:  time.Now(),
-		params: param.New[cachedRoute](),
-		wake:   make(chan struct{}, 1),
-		stop:   make(chan struct{}),
+		name:  o.Name,
+		log:   o.Logger,
+		start: time.Now(),
+		wake:  make(chan struct{}, 1),
+		stop:  make(chan struct{}),
 	}
 	if r.log == nil {
 		r.log = slog.New(slog.DiscardHandler)
 	}
+	r.params = param.New(r.paramGone)
 	r.batches.New = func() any { return new(batch) }
 	r.sessions.init()
 	r.schedule.init()
@@ -120,17 +122,43 @@ func (r *Router) Reload(l Limits, rules []ConflictRule) error {
 		compiled = append(compiled, conflict{p, s})
 	}
 	if l.MaxMessageSize == 0 {
-		l.MaxMessageSize = 65535
+		l.MaxMessageSize = wire.MaxPayload
 	}
 	r.limits.Store(&l)
-	r.conflicts.Store(&compiled)
-	r.params.Ascend("", func(p *paramEntry) bool {
-		p.Lock()
-		p.Strategy = r.strategyOf(p.Address)
-		p.Unlock()
-		return true
-	}, func(bool) {})
+	old := r.conflicts.Swap(&compiled)
+	if old != nil && !slices.EqualFunc(*old, compiled, conflict.equal) {
+		r.applyStrategies()
+	}
 	return nil
+}
+
+func (c conflict) equal(other conflict) bool {
+	return c.pattern.String() == other.pattern.String() && c.strategy == other.strategy
+}
+
+// applyStrategies gives the params that are there the strategy of the present rules,
+// in pieces, so that the index is never held for long.
+func (r *Router) applyStrategies() {
+	for next, more := "", true; more; {
+		looks := 0
+		r.params.Ascend(next, func(p *paramEntry) bool {
+			p.Lock()
+			p.Strategy = r.strategyOf(p.Address)
+			p.Unlock()
+			next = p.Address + "\x00"
+			looks++
+			return looks < pieceLooks
+		}, func(all bool) { more = !all })
+	}
+}
+
+// paramGone takes a param that vanishes from the list of those its holder has locked.
+func (r *Router) paramGone(p *paramEntry) {
+	if holder := p.Holder(); holder != "" {
+		if s := r.sessions.find([]byte(holder)); s != nil {
+			s.unhold(p)
+		}
+	}
 }
 
 func (r *Router) strategyOf(addr string) param.Strategy {
@@ -144,6 +172,9 @@ func (r *Router) strategyOf(addr string) param.Strategy {
 
 // Limits returns the limits in force.
 func (r *Router) Limits() Limits { return *r.limits.Load() }
+
+// Logger returns where the router logs, for its transports.
+func (r *Router) Logger() *slog.Logger { return r.log }
 
 // Name returns the router's name.
 func (r *Router) Name() string { return r.name }

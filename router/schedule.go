@@ -9,16 +9,20 @@ import (
 	"github.com/clasp-studio/clasp/router/wire"
 )
 
-// Bundles waiting for their time are bounded for each session, in number and bytes.
+// Bundles waiting for their time are bounded, in number and bytes for each session and
+// in bytes for all: they outlive the session that sent them.
 const (
 	maxScheduled      = 4096
 	maxScheduledBytes = 4 << 20
+	maxAllScheduled   = 64 << 20
 )
 
 // schedule holds the bundles that wait for their time, the next one first.
 type schedule struct {
 	sync.Mutex
 	waiting   bundleHeap
+	bytes     int
+	offset    int64 // the wall clock's lead on the monotonic one, µs
 	bySession map[*Session]*backlog
 	changed   chan struct{} // tells runSchedule that the first may be another one
 }
@@ -29,8 +33,7 @@ type backlog struct{ bundles, bytes int }
 // scheduled is a bundle that waits. It runs even when its sender has gone (protocol
 // section 5.6).
 type scheduled struct {
-	at      int64  // µs, monotonic
-	stated  uint64 // the time its sender gave it, Unix µs: orders bundles exactly
+	at      int64 // µs, monotonic
 	seq     uint64
 	s       *Session
 	qos     wire.QoS
@@ -52,8 +55,7 @@ func (s *Session) scheduleBundle(b *batch, q wire.QoS, m wire.Bundle, payload []
 			time.Duration(min(ahead, 1<<53))*time.Microsecond, maxAhead)
 	}
 	err := s.parseBundle(b, m)
-	clear(b.ops)
-	b.ops = b.ops[:0]
+	b.clearOps()
 	if err != nil {
 		s.failBundle(b, err)
 		return nil
@@ -61,6 +63,9 @@ func (s *Session) scheduleBundle(b *batch, q wire.QoS, m wire.Bundle, payload []
 	sc := &s.router.schedule
 	sc.Lock()
 	defer sc.Unlock()
+	if sc.bytes+len(payload) > maxAllScheduled {
+		return refuse(wire.CodeOverloaded, "the router holds its limit of %d bytes of scheduled bundles", maxAllScheduled)
+	}
 	log := sc.bySession[s]
 	if log == nil {
 		log = new(backlog)
@@ -71,7 +76,8 @@ func (s *Session) scheduleBundle(b *batch, q wire.QoS, m wire.Bundle, payload []
 	sc.bySession[s] = log
 	log.bundles++
 	log.bytes += len(payload)
-	next := &scheduled{at: b.now + int64(ahead), stated: m.Timestamp, seq: sc.waiting.seq, s: s, qos: q, payload: slices.Clone(payload)}
+	sc.bytes += len(payload)
+	next := &scheduled{at: sc.when(b, m.Timestamp), seq: sc.waiting.seq, s: s, qos: q, payload: slices.Clone(payload)}
 	sc.waiting.seq++
 	heap.Push(&sc.waiting, next)
 	if sc.waiting.list[0] == next {
@@ -81,6 +87,16 @@ func (s *Session) scheduleBundle(b *batch, q wire.QoS, m wire.Bundle, payload []
 		}
 	}
 	return nil
+}
+
+// when turns a sender's time into the router's. Bundles of one time keep one time, so
+// the offset between the clocks is taken anew only when the wall clock has been set.
+func (sc *schedule) when(b *batch, timestamp uint64) int64 {
+	const set = 1000 // µs
+	if now := int64(b.wall) - b.now; sc.offset == 0 || max(now-sc.offset, sc.offset-now) > set {
+		sc.offset = now
+	}
+	return int64(timestamp) - sc.offset
 }
 
 // due takes the next bundle if its time has come; else it says how long to wait.
@@ -97,6 +113,7 @@ func (sc *schedule) due(now int64) (next *scheduled, wait time.Duration) {
 	log := sc.bySession[next.s]
 	log.bundles--
 	log.bytes -= len(next.payload)
+	sc.bytes -= len(next.payload)
 	if log.bundles == 0 {
 		delete(sc.bySession, next.s)
 	}
@@ -142,7 +159,7 @@ func (h *bundleHeap) Len() int { return len(h.list) }
 
 func (h *bundleHeap) Less(i, j int) bool {
 	x, y := h.list[i], h.list[j]
-	return x.stated < y.stated || x.stated == y.stated && x.seq < y.seq
+	return x.at < y.at || x.at == y.at && x.seq < y.seq
 }
 
 func (h *bundleHeap) Swap(i, j int) { h.list[i], h.list[j] = h.list[j], h.list[i] }

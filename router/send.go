@@ -25,16 +25,40 @@ const noticeEvery = 10e6
 type dirty struct {
 	set   map[*paramEntry]struct{}
 	order []*paramEntry // may hold params that have left the set
+
+	tidyAt int // length of order at which it is tidied
 }
 
 func (d *dirty) add(p *paramEntry) {
 	if d.set == nil {
 		d.set = make(map[*paramEntry]struct{})
 	}
-	if _, ok := d.set[p]; !ok {
-		d.set[p] = struct{}{}
-		d.order = append(d.order, p)
+	if _, ok := d.set[p]; ok {
+		return
 	}
+	if len(d.order) >= d.tidyAt {
+		d.tidy()
+	}
+	d.set[p] = struct{}{}
+	d.order = append(d.order, p)
+}
+
+// tidy forgets params that have vanished, and those that have left the set: a client
+// that has stopped reading must not keep what came and went since. It runs when the
+// list has doubled.
+func (d *dirty) tidy() {
+	kept := make([]*paramEntry, 0, len(d.set))
+	set := make(map[*paramEntry]struct{}, len(d.set))
+	for _, p := range d.order {
+		if _, ok := d.set[p]; ok && !p.Dead() {
+			if _, twice := set[p]; !twice {
+				set[p] = struct{}{}
+				kept = append(kept, p)
+			}
+		}
+	}
+	d.order, d.set = kept, set
+	d.tidyAt = max(1024, 2*len(kept))
 }
 
 func (d *dirty) has(p *paramEntry) bool {
@@ -79,8 +103,11 @@ func (s *Session) overflowLocked(b *batch) {
 }
 
 // deliver queues a signal for a subscriber.
-func (s *Session) deliver(b *batch, p *packet, u urgency) {
+func (s *Session) deliver(b *batch, m *wire.Publish, p *packet, u urgency) {
 	s.out.Lock()
+	if len(s.out.filters) > 0 && u == lossy {
+		s.passedSignal(m, b.now)
+	}
 	s.deliverLocked(b, p.bytes(s.peer.Framing), u)
 	s.out.Unlock()
 }
@@ -138,6 +165,7 @@ func (s *Session) deliverParam(b *batch, p *paramEntry, pkt *packet, via []*subs
 		s.out.dirty.add(p)
 		return
 	}
+	s.passedParam(p, b.now)
 	s.queueLocked(b, pkt.bytes(s.peer.Framing))
 }
 
@@ -163,9 +191,12 @@ func (s *Session) flush() {
 				b.clock(s.router)
 			}
 			s.catchUp(b)
-			s.router.bundles.RLock()
-			s.fill(b)
-			s.router.bundles.RUnlock()
+			if s.claimFill() {
+				s.router.bundles.RLock()
+				s.fill(b)
+				s.router.bundles.RUnlock()
+				s.releaseFill(b)
+			}
 			o.Lock()
 		}
 		buf := o.queue.Take()
@@ -226,7 +257,8 @@ func (s *Session) broken(err error) {
 		s.out.room.Broadcast()
 	}
 	s.out.Unlock()
-	s.router.log.Debug("write failed", s.attrs("error", err)...)
+	// The name is the reader's to write until HELLO: the address has to do.
+	s.router.log.Debug("write failed", "remote", s.peer.Remote, "transport", s.peer.Transport, "error", err)
 	s.conn.Abort()
 }
 
@@ -251,7 +283,9 @@ func (s *Session) catchUp(b *batch) {
 		s.out.Lock()
 		if s.out.dirty.has(p) {
 			delete(s.out.dirty.set, p)
-			if p.Exists(b.now) && b.encodeSet(&b.out, p) == nil {
+			// A timeline that has taken the address over went out as it came.
+			if p.Exists(b.now) && !p.Timeline && b.encodeSet(&b.out, p) == nil {
+				s.passedParam(p, b.now)
 				s.queueLocked(b, b.out.bytes(s.peer.Framing))
 			}
 		}

@@ -77,6 +77,7 @@ type out struct {
 	dirty    dirty
 	filters  map[string]*filter
 	deferred []*filter  // those that hold a message back
+	heldBack int        // bytes of signals held back
 	dropped  int        // messages dropped and not yet told
 	told     int64      // µs, monotonic, when drops were last told
 	room     *sync.Cond // the reader waits for room in the queue; nil while it never has
@@ -137,10 +138,13 @@ func (s *Session) Control(raw []byte) {
 }
 
 // Reject answers input that is no CLASP frame at all, such as a text message, with
-// ERROR 100; the session stays (protocol section 5.1).
+// ERROR 100; the session stays (protocol section 5.1). Before HELLO it ends the
+// connection, as other bytes that are no message do (5.2).
 func (s *Session) Reject(message string) {
 	b := s.router.begin()
-	s.fail(b, wire.CodeBadFrame, nil, message)
+	if !s.greeted.Load() || s.withinRate(b, 1) {
+		s.badBytes(b, &wire.ProtocolError{Code: wire.CodeBadFrame, Message: message})
+	}
 	b.finish(s.router)
 }
 
@@ -231,6 +235,9 @@ func (s *Session) badBytes(b *batch, err error) {
 // dispatch does one message.
 func (s *Session) dispatch(b *batch, f wire.Frame) {
 	payload := f.Payload
+	if s.greeted.Load() && !s.withinRate(b, 1) {
+		return
+	}
 	if len(payload) == 0 {
 		s.badBytes(b, &wire.ProtocolError{Code: wire.CodeBadMessage, Message: "the frame is empty"})
 		return
@@ -243,12 +250,11 @@ func (s *Session) dispatch(b *batch, f wire.Frame) {
 		}
 		payload = b.legacy
 	}
+	if b.trace {
+		s.trace(f, payload)
+	}
 	if !s.greeted.Load() {
 		s.greet(b, payload)
-		return
-	}
-	if limit := s.router.limits.Load().MaxMessagesPerSecond; limit > 0 && !s.rate.take(b.now, limit) {
-		s.fail(b, wire.CodeLimit, nil, fmt.Sprintf("over the limit of %d messages a second: message ignored", limit))
 		return
 	}
 	var err error
@@ -285,6 +291,26 @@ func (s *Session) dispatch(b *batch, f wire.Frame) {
 	if err != nil {
 		s.failErr(b, nil, err)
 	}
+}
+
+// LevelTrace is the level of one record for every message: one step below slog's
+// lowest.
+const LevelTrace = slog.LevelDebug - 4
+
+// trace logs one message received.
+func (s *Session) trace(f wire.Frame, payload []byte) {
+	s.router.log.Log(context.Background(), LevelTrace, "received",
+		s.attrs("type", wire.Type(payload[0]).String(), "qos", f.QoS.String(), "bytes", len(f.Payload))...)
+}
+
+// withinRate counts n messages, or answers that they are over the limit and ignored.
+func (s *Session) withinRate(b *batch, n int) bool {
+	limit := s.router.limits.Load().MaxMessagesPerSecond
+	if limit == 0 || s.rate.take(b.now, n, limit) {
+		return true
+	}
+	s.fail(b, wire.CodeLimit, nil, fmt.Sprintf("over the limit of %d messages a second: message ignored", limit))
+	return false
 }
 
 // respond queues one frame for the session itself.

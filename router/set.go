@@ -65,7 +65,7 @@ func (s *Session) write(b *batch, q wire.QoS, m *wire.Set, done func(p *paramEnt
 		}
 		return err
 	}
-	s.apply(b, p, &st, m)
+	s.apply(b, p, st.exists, m)
 	done(p)
 	p.Unlock()
 	return nil
@@ -107,8 +107,7 @@ type standing struct {
 	exists   bool
 	revision uint64 // as clients count: 0 for a missing param
 	holder   string
-	number   float64 // the value, when numeric
-	numeric  bool
+	value    number // what the strategies max and min compare
 }
 
 // standingOf reads a param, whose lock is held.
@@ -118,7 +117,7 @@ func standingOf(p *paramEntry, at int64) standing {
 	}
 	st := standing{exists: true, revision: p.Revision, holder: p.Holder()}
 	if p.Strategy == param.Max || p.Strategy == param.Min {
-		st.number, st.numeric = valueOf(p).Number()
+		st.value = numberOf(valueOf(p))
 	}
 	return st
 }
@@ -145,10 +144,8 @@ func (st *standing) judge(p *paramEntry, s *Session, m *wire.Set) (verdict, erro
 	if m.HasRevision && m.Revision != st.revision {
 		return 0, refuse(wire.CodeConflict, "revision %d stated, the param is at revision %d", m.Revision, st.revision)
 	}
-	if st.exists && st.numeric {
-		if next, ok := m.Value.Number(); ok && !p.Strategy.Accepts(st.number, next) {
-			return outdone, nil
-		}
+	if st.exists && p.Strategy.Refuses(st.value.compare(numberOf(m.Value))) {
+		return outdone, nil
 	}
 	return accepted, nil
 }
@@ -161,10 +158,7 @@ func (st *standing) advance(p *paramEntry, s *Session, m *wire.Set) {
 	st.exists = true
 	st.revision++
 	st.holder = holderAfter(st.holder, p.Strategy, s, m)
-	st.number, st.numeric = 0, false
-	if p.Strategy == param.Max || p.Strategy == param.Min {
-		st.number, st.numeric = m.Value.Number()
-	}
+	st.value = numberOf(m.Value)
 }
 
 // holderAfter returns who holds the lock once a write is applied.
@@ -179,9 +173,10 @@ func holderAfter(holder string, strategy param.Strategy, s *Session, m *wire.Set
 	}
 }
 
-// apply writes an accepted SET into its param, whose lock is held.
-func (s *Session) apply(b *batch, p *paramEntry, st *standing, m *wire.Set) {
-	if !st.exists && p.Value != nil {
+// apply writes an accepted SET into its param, whose lock is held. exists says whether
+// the param has a value that has not expired.
+func (s *Session) apply(b *batch, p *paramEntry, exists bool, m *wire.Set) {
+	if !exists && p.Value != nil {
 		// Expired, and not yet cleared away: the room it had is the new one's.
 		s.router.params.Vacate(p)
 	}
@@ -220,7 +215,7 @@ func (s *Session) tell(b *batch, p *paramEntry, q wire.QoS) {
 		case t.plain&wire.MaskParam != 0:
 			t.s.deliverParam(b, p, &b.out, t.via, t.s == s && q != wire.Fire)
 		case t.all&wire.MaskParam != 0:
-			t.s.filterParam(b, p, &b.out, t.via)
+			t.s.filterParam(b, p, &b.out, t.via, t.s == s && q != wire.Fire)
 		}
 	}
 }
@@ -244,16 +239,20 @@ func (s *Session) onGet(b *batch, payload []byte) error {
 		s.fail(b, wire.CodeBadAddress, m.Address, err.Error())
 		return nil
 	}
-	p := s.router.params.Find(m.Address)
-	if p != nil {
+	for p := s.router.params.Find(m.Address); p != nil; p = s.router.params.Find(m.Address) {
 		p.Lock()
-		if p.Exists(b.now) {
+		dead, exists := p.Dead(), p.Exists(b.now)
+		if exists {
 			p.Touch(b.now)
 			s.answerGet(b, p)
-			p.Unlock()
-			return nil
 		}
 		p.Unlock()
+		if exists {
+			return nil
+		}
+		if !dead {
+			break
+		}
 	}
 	s.fail(b, wire.CodeNotFound, m.Address, "no param has this address")
 	return nil
@@ -273,6 +272,7 @@ func (s *Session) answerGet(b *batch, p *paramEntry) {
 	s.out.Lock()
 	// This is the newest value: a slow session need not get it a second time.
 	delete(s.out.dirty.set, p)
+	s.passedParam(p, b.now)
 	s.queueLocked(b, b.reply.bytes(s.peer.Framing))
 	s.out.Unlock()
 }

@@ -32,10 +32,17 @@ func (sub *subscription) filtered() bool { return sub.maxRate > 0 || sub.epsilon
 
 // deep counts the segments behind the pattern's first **: each may have to be tried
 // at every depth of an address.
-func (sub *subscription) deep() int {
-	_, behind, _ := strings.Cut(sub.pattern.String(), "/**")
+func (sub *subscription) deep() int { return deep(sub.pattern) }
+
+func deep(p *address.Pattern) int {
+	_, behind, _ := strings.Cut(p.String(), "/**")
 	return strings.Count(behind, "/")
 }
+
+// maxBehindDeep is how many segments may stand behind the first ** of one pattern.
+const maxBehindDeep = 32
+
+var tooDeep = fmt.Sprintf("over the limit of %d segments behind a **", maxBehindDeep)
 
 // maxDeep bounds what one session's patterns can make matching cost. Written for use,
 // a pattern has one or two segments behind a **; a thousand of them with hundreds
@@ -67,13 +74,17 @@ func (s *Session) onSubscribe(b *batch, payload []byte) error {
 		sub.epsilon = m.Epsilon
 	}
 
+	if sub.deep() > maxBehindDeep {
+		s.fail(b, wire.CodeLimit, m.Pattern, tooDeep)
+		return nil
+	}
 	key := subKey{m.ID, pattern.String()}
 	old := s.subs[key]
 	if limit := s.router.limits.Load().MaxSubscriptions; old == nil && limit > 0 && len(s.subs) >= limit {
 		s.fail(b, wire.CodeLimit, m.Pattern, fmt.Sprintf("over the limit of %d subscriptions a session", limit))
 		return nil
 	}
-	if limit := maxDeep(s.router.limits.Load()); s.deep+sub.deep() > limit {
+	if limit := maxDeep(s.router.limits.Load()); old == nil && s.deep+sub.deep() > limit {
 		s.fail(b, wire.CodeLimit, m.Pattern, fmt.Sprintf("over the limit of %d segments behind a ** in all subscriptions of a session", limit))
 		return nil
 	}
@@ -125,5 +136,8 @@ func (s *Session) removeSubscription(sub *subscription) {
 	defer s.out.Unlock()
 	if sub.cursor != nil {
 		s.dropCursorLocked(sub.cursor)
+	}
+	if sub.filtered() {
+		s.unwantedLocked(sub)
 	}
 }

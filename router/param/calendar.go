@@ -6,6 +6,10 @@ import "sync"
 // two of these of its time, well inside the second that protocol section 7 allows.
 const slotWidth = 250_000
 
+// expireAtOnce bounds how many params one call of Expire looks at, so that a crowd
+// that expires together does not hold up the clock.
+const expireAtOnce = 1000
+
 // calendar lists the params with a lifetime under the slot in which somebody must
 // look at them. Reads that prolong a lifetime do not move a param: it is moved
 // when its slot comes.
@@ -15,74 +19,83 @@ type calendar[R any] struct {
 	done  int64 // slots up to this one are empty for good
 }
 
-func (c *calendar[R]) add(p *Param[R], slot int64) {
-	c.Lock()
-	defer c.Unlock()
-	// A slot that has been looked through would never be looked at again.
-	slot = max(slot, c.done+1)
-	p.extra.due = slot
-	c.slots[slot] = append(c.slots[slot], p)
-}
-
 // Watch sees to it that Expire will look at a param with a lifetime in time. The
 // param's lock must be held.
 func (t *Table[R]) Watch(p *Param[R]) {
-	slot := p.extra.expires/slotWidth + 1
-	if p.extra.due != 0 && p.extra.due <= slot {
+	c := &t.calendar
+	c.Lock()
+	defer c.Unlock()
+	// A slot that has been looked through would never be looked at again.
+	slot := max(p.extra.expires/slotWidth+1, c.done+1)
+	if p.extra.slot != 0 && p.extra.slot <= slot {
 		return
 	}
-	// An entry in a later slot, left from a longer lifetime, is passed over there.
-	t.calendar.add(p, slot)
+	c.dropLocked(p)
+	p.extra.slot, p.extra.at = slot, len(c.slots[slot])
+	c.slots[slot] = append(c.slots[slot], p)
 }
 
-// Expire removes the params whose time has passed; at is the router's monotonic
-// clock in µs.
-func (t *Table[R]) Expire(at int64) {
-	c := &t.calendar
-	var due []*Param[R]
-	var slots []int64
-	c.Lock()
-	now := at / slotWidth
-	for slot := c.done + 1; slot <= now; slot++ {
-		for _, p := range c.slots[slot] {
-			due, slots = append(due, p), append(slots, slot)
-		}
-		delete(c.slots, slot)
+// drop forgets a param, whose lock is held.
+func (c *calendar[R]) drop(p *Param[R]) {
+	if p.extra == nil {
+		return
 	}
-	c.done = now
-	c.Unlock()
-	for i, p := range due {
-		if !t.expired(p, slots[i], at) {
-			continue
+	c.Lock()
+	defer c.Unlock()
+	c.dropLocked(p)
+}
+
+func (c *calendar[R]) dropLocked(p *Param[R]) {
+	e := p.extra
+	if e.slot == 0 {
+		return
+	}
+	list := c.slots[e.slot]
+	last := len(list) - 1
+	list[e.at] = list[last]
+	list[e.at].extra.at = e.at
+	list[last] = nil
+	if last == 0 {
+		delete(c.slots, e.slot)
+	} else {
+		c.slots[e.slot] = list[:last]
+	}
+	e.slot = 0
+}
+
+// next takes a param whose slot has come.
+func (c *calendar[R]) next(now int64) *Param[R] {
+	c.Lock()
+	defer c.Unlock()
+	for c.done < now {
+		if list := c.slots[c.done+1]; len(list) > 0 {
+			p := list[len(list)-1]
+			c.dropLocked(p)
+			return p
+		}
+		c.done++
+	}
+	return nil
+}
+
+// Expire removes params whose time has passed; at is the router's monotonic clock in
+// µs. It reports whether there may be more.
+func (t *Table[R]) Expire(at int64) (more bool) {
+	for range expireAtOnce {
+		p := t.calendar.next(at / slotWidth)
+		if p == nil {
+			return false
 		}
 		if t.remove(p, func() bool { return p.Expired(at) }) {
 			t.alive.Add(-1)
 			continue
 		}
-		// Read or written in between: look again when its new time comes.
+		// Read, or written with another lifetime, since it was listed.
 		p.Lock()
-		if !p.dead && p.extra != nil && p.extra.ttl > 0 {
+		if e := p.extra; !p.Dead() && e != nil && e.ttl > 0 {
 			t.Watch(p)
 		}
 		p.Unlock()
 	}
-}
-
-// expired looks at a param whose slot has come, and lists it again if its time has
-// moved.
-func (t *Table[R]) expired(p *Param[R], slot, at int64) bool {
-	p.Lock()
-	defer p.Unlock()
-	e := p.extra
-	if p.dead || e == nil || e.due != slot {
-		return false
-	}
-	e.due = 0
-	if p.Expired(at) {
-		return true
-	}
-	if e.ttl > 0 {
-		t.Watch(p)
-	}
-	return false
+	return true
 }

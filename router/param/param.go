@@ -6,7 +6,10 @@
 // that a param found is the only one of its address.
 package param
 
-import "sync"
+import (
+	"sync"
+	"sync/atomic"
+)
 
 // Param is the state of one address. All fields but Address are guarded by the
 // param's own lock, which the holder keeps while it tells the subscribers: that
@@ -39,8 +42,9 @@ type Param[R any] struct {
 	Timeline bool
 	// Strategy decides between a write and the value that is there.
 	Strategy Strategy
-	// dead says that the table has let go of this param: find it again.
-	dead bool
+	// dead says that the table has let go of this param: find it again. Set under the
+	// lock; read without it only to tidy up.
+	dead atomic.Bool
 }
 
 // extra is what few params have.
@@ -49,7 +53,11 @@ type extra struct {
 	ttl      int64  // µs, 0 = none
 	absolute bool   // counted from the write only, not from reads
 	expires  int64  // µs on the router's monotonic clock
-	due      int64  // the slot of the table's calendar that looks at it, 0 = none
+
+	// Guarded by the calendar's lock: the slot that looks at it, 0 = none, and its
+	// place there.
+	slot int64
+	at   int
 }
 
 // Exists reports whether the param has a value now; at is the time on the
@@ -64,8 +72,8 @@ func (p *Param[R]) Expired(at int64) bool {
 }
 
 // Dead reports whether the table let go of the param between finding and locking
-// it; the caller looks it up again. The lock must be held.
-func (p *Param[R]) Dead() bool { return p.dead }
+// it; the caller looks it up again.
+func (p *Param[R]) Dead() bool { return p.dead.Load() }
 
 // Holder returns the session that holds the lock, "" if none. The lock must be held.
 func (p *Param[R]) Holder() string {

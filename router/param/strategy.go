@@ -32,15 +32,16 @@ func ParseStrategy(name string) (Strategy, error) {
 	return 0, fmt.Errorf("conflict strategy %q is not known: use lww, max, min or lock", name)
 }
 
-// Accepts reports whether a write of the number next may replace the number now.
-// Callers ask it only for two numbers: other values are taken as they come.
-func (s Strategy) Accepts(now, next float64) bool {
+// Refuses reports whether a write is turned down, given how its number stands to the
+// one there: above (1), below (-1) or equal (0). Values that cannot be compared are
+// taken as they come.
+func (s Strategy) Refuses(order int, comparable bool) bool {
 	switch s {
 	case Max:
-		return next > now
+		return comparable && order <= 0
 	case Min:
-		return next < now
+		return comparable && order >= 0
 	default:
-		return true
+		return false
 	}
 }

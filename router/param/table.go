@@ -11,9 +11,9 @@ import (
 // shards spreads the addresses so that writers of different ones rarely meet.
 const shards = 64
 
-// remembered bounds how many expired addresses keep their revision. Without them
-// an address that expires and comes back would start again at 1, and its
-// subscribers would see a revision twice.
+// remembered bounds how many expired addresses keep their revision, half of them the
+// latest. Without them an address that expires and comes back would start again at 1,
+// and its subscribers would see a revision twice.
 const remembered = 1 << 16
 
 // Table is all params of a router. Lock order, outermost first: shard, index,
@@ -26,6 +26,7 @@ type Table[R any] struct {
 
 	calendar calendar[R]
 	gone     memory
+	removed  func(*Param[R])
 }
 
 type shard[R any] struct {
@@ -40,17 +41,18 @@ type index[R any] struct {
 	tree *btree.BTreeG[*Param[R]]
 }
 
-// memory remembers the last revision of addresses that have gone, the oldest
-// forgotten first.
+// memory remembers the last revision of addresses that have gone, by their hash: two
+// that share one only start higher than they need. The older half is forgotten at a
+// time.
 type memory struct {
 	sync.Mutex
-	revision map[string]uint64
-	order    []string
+	latest, older map[uint64]uint64
 }
 
-// New returns an empty table.
-func New[R any]() *Table[R] {
-	t := &Table[R]{seed: maphash.MakeSeed()}
+// New returns an empty table. It calls removed for each param it lets go of, under
+// the param's lock and before its state is cleared.
+func New[R any](removed func(*Param[R])) *Table[R] {
+	t := &Table[R]{seed: maphash.MakeSeed(), removed: removed}
 	for i := range t.shards {
 		t.shards[i].m = make(map[string]*Param[R])
 	}
@@ -58,7 +60,7 @@ func New[R any]() *Table[R] {
 		func(a, b *Param[R]) bool { return a.Address < b.Address },
 		btree.Options{NoLocks: true, Degree: 32},
 	)
-	t.gone.revision = make(map[string]uint64)
+	t.gone.latest = make(map[uint64]uint64)
 	t.calendar.slots = make(map[int64][]*Param[R])
 	return t
 }
@@ -70,12 +72,15 @@ func (t *Table[R]) Len() int { return int(t.alive.Load()) }
 // Reserve counts n params that are about to get their first value. It fails, and
 // counts none, when that would make more than limit (0 = no limit).
 func (t *Table[R]) Reserve(n, limit int) bool {
-	now := t.alive.Add(int64(n))
-	if limit > 0 && now > int64(limit) {
-		t.alive.Add(int64(-n))
-		return false
+	for {
+		now := t.alive.Load()
+		if limit > 0 && n > 0 && now+int64(n) > int64(limit) {
+			return false
+		}
+		if t.alive.CompareAndSwap(now, now+int64(n)) {
+			return true
+		}
 	}
-	return true
 }
 
 func (t *Table[R]) shardOf(address []byte) *shard[R] {
@@ -105,14 +110,18 @@ func (t *Table[R]) FindOrCreate(address []byte, strategy func(address string) St
 		return p
 	}
 	p := &Param[R]{Address: string(address)}
-	p.Revision = t.gone.take(p.Address)
-	p.Strategy = strategy(p.Address)
+	// Nobody can have found it yet, so its lock may be taken before the index's.
+	p.Lock()
+	defer p.Unlock()
+	p.Revision = t.gone.revision(maphash.String(t.seed, p.Address))
 	s.m[p.Address] = p
 	// In the index before its first value: a snapshot that walks past it now is
-	// followed by the live SET, one that comes later finds the value.
+	// followed by the live SET, one that comes later finds the value. And before its
+	// strategy: rules that change now find it there.
 	t.index.Lock()
 	t.index.tree.Set(p)
 	t.index.Unlock()
+	p.Strategy = strategy(p.Address)
 	return p
 }
 
@@ -124,28 +133,34 @@ func (t *Table[R]) Discard(p *Param[R]) {
 // remove takes a param out of the table if it is still in it and ok agrees under
 // its lock.
 func (t *Table[R]) remove(p *Param[R], ok func() bool) bool {
-	s := &t.shards[maphash.String(t.seed, p.Address)%shards]
+	hash := maphash.String(t.seed, p.Address)
+	s := &t.shards[hash%shards]
 	s.Lock()
 	defer s.Unlock()
 	t.index.Lock()
 	defer t.index.Unlock()
 	p.Lock()
 	defer p.Unlock()
-	if p.dead || !ok() {
+	if p.dead.Load() || !ok() {
 		return false
 	}
-	p.dead = true
+	t.removed(p)
+	p.dead.Store(true)
 	delete(s.m, p.Address)
 	t.index.tree.Delete(p)
+	t.calendar.drop(p)
 	if p.Revision > 0 {
-		t.gone.put(p.Address, p.Revision)
+		t.gone.put(hash, p.Revision)
 	}
+	// Whoever still points at it must not keep the value in memory.
+	p.Value, p.Writer, p.extra = nil, "", nil
 	return true
 }
 
 // Vacate makes a param that has expired one without a value, for a write that
 // comes before Expire did. The param's lock must be held.
 func (t *Table[R]) Vacate(p *Param[R]) {
+	t.removed(p)
 	p.clear()
 	t.alive.Add(-1)
 }
@@ -167,23 +182,22 @@ func (t *Table[R]) Ascend(from string, f func(p *Param[R]) bool, end func(all bo
 	end(all)
 }
 
-func (m *memory) put(address string, revision uint64) {
+func (m *memory) put(hash, revision uint64) {
 	m.Lock()
 	defer m.Unlock()
-	if _, known := m.revision[address]; !known {
-		m.order = append(m.order, address)
+	if len(m.latest) >= remembered/2 {
+		m.older, m.latest = m.latest, make(map[uint64]uint64)
 	}
-	m.revision[address] = revision
-	for len(m.order) > remembered {
-		delete(m.revision, m.order[0])
-		m.order = m.order[1:]
-	}
+	m.latest[hash] = revision
 }
 
-// take returns the revision an address had when it went, 0 if none is known. It
+// revision returns the revision an address had when it went, 0 if none is known. It
 // stays remembered, for the param may come to nothing.
-func (m *memory) take(address string) uint64 {
+func (m *memory) revision(hash uint64) uint64 {
 	m.Lock()
 	defer m.Unlock()
-	return m.revision[address]
+	if r, ok := m.latest[hash]; ok {
+		return r
+	}
+	return m.older[hash]
 }

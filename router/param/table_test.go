@@ -64,7 +64,7 @@ func addresses(tab *table, from string) (all []string) {
 }
 
 func TestAscendIsInAddressOrder(t *testing.T) {
-	tab := param.New[int]()
+	tab := param.New(func(*param.Param[int]) {})
 	for _, i := range []int{7, 3, 9, 1, 5} {
 		set(t, tab, fmt.Sprintf("/a/%d", i), 0, 0)
 	}
@@ -79,7 +79,7 @@ func TestAscendIsInAddressOrder(t *testing.T) {
 }
 
 func TestDiscard(t *testing.T) {
-	tab := param.New[int]()
+	tab := param.New(func(*param.Param[int]) {})
 	p := tab.FindOrCreate([]byte("/never/set"), lastWriteWins)
 	tab.Discard(p)
 	if tab.Find([]byte("/never/set")) != nil || len(addresses(tab, "")) != 0 {
@@ -93,7 +93,7 @@ func TestDiscard(t *testing.T) {
 }
 
 func TestReserve(t *testing.T) {
-	tab := param.New[int]()
+	tab := param.New(func(*param.Param[int]) {})
 	if !tab.Reserve(3, 3) || tab.Reserve(1, 3) || tab.Len() != 3 {
 		t.Errorf("a limit of 3 has let %d in", tab.Len())
 	}
@@ -114,7 +114,7 @@ func TestExpiry(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			tab := param.New[int]()
+			tab := param.New(func(*param.Param[int]) {})
 			p := set(t, tab, "/a", test.ttl, 0)
 			for _, at := range test.touch {
 				tab.Expire(at)
@@ -139,7 +139,7 @@ func TestExpiry(t *testing.T) {
 }
 
 func TestShorterLifetimeCounts(t *testing.T) {
-	tab := param.New[int]()
+	tab := param.New(func(*param.Param[int]) {})
 	set(t, tab, "/a", 3600, 0)
 	set(t, tab, "/a", 1, 0)
 	tab.Expire(2 * second)
@@ -149,7 +149,7 @@ func TestShorterLifetimeCounts(t *testing.T) {
 }
 
 func TestWriteWithoutTTLKeepsIt(t *testing.T) {
-	tab := param.New[int]()
+	tab := param.New(func(*param.Param[int]) {})
 	set(t, tab, "/a", 2, 0)
 	set(t, tab, "/a", 0, second)
 	if !exists(tab, "/a", 3*second-1) || exists(tab, "/a", 3*second) {
@@ -159,7 +159,7 @@ func TestWriteWithoutTTLKeepsIt(t *testing.T) {
 
 // TestRevisionsGoOnAfterExpiry is promise 7: a revision is never used twice.
 func TestRevisionsGoOnAfterExpiry(t *testing.T) {
-	tab := param.New[int]()
+	tab := param.New(func(*param.Param[int]) {})
 	set(t, tab, "/a", 1, 0)
 	set(t, tab, "/a", 1, 0)
 	tab.Expire(5 * second)
@@ -176,7 +176,7 @@ func TestRevisionsGoOnAfterExpiry(t *testing.T) {
 // TestRace sets, reads and expires the same addresses at once; the race detector and
 // the final count are the judges.
 func TestRace(t *testing.T) {
-	tab := param.New[int]()
+	tab := param.New(func(*param.Param[int]) {})
 	var wg sync.WaitGroup
 	for w := range 4 {
 		wg.Go(func() {

@@ -151,7 +151,7 @@ func TestVectorsTruncated(t *testing.T) {
 			}
 			payload := cut.Payload
 			if wire.IsLegacy(f.Payload) {
-				payload, err = wire.Transcode(nil, payload)
+				_, err = wire.Transcode(nil, payload)
 			} else {
 				_, err = describe(t, payload)
 			}

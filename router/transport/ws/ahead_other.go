@@ -6,7 +6,10 @@ package ws
 // connection waits.
 func (c *conn) readAhead() error {
 	buf := inputs.Get().(*[]byte)
-	n, err := c.Conn.Read(*buf)
+	n, err := 0, error(nil)
+	for n == 0 && err == nil {
+		n, err = c.Conn.Read(*buf)
+	}
 	if n == 0 {
 		inputs.Put(buf)
 		return err

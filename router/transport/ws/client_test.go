@@ -48,7 +48,6 @@ type client struct {
 type dialOptions struct {
 	path    string // default /clasp
 	headers string // more lines of the request
-	window  int    // receive buffer in bytes, 0 = the system's
 }
 
 // dial opens a WebSocket; HELLO is not said yet. The connection is closed when the test ends.
@@ -83,7 +82,7 @@ func (g *rig) upgrade(options ...dialOptions) (*client, *http.Response, error) {
 	if o.path == "" {
 		o.path = "/clasp"
 	}
-	c, err := g.socket(o.window)
+	c, err := g.socket()
 	if err != nil {
 		return nil, nil, err
 	}
@@ -102,19 +101,8 @@ func (g *rig) upgrade(options ...dialOptions) (*client, *http.Response, error) {
 }
 
 // socket opens a connection on which nothing is said yet.
-func (g *rig) socket(window int) (*client, error) {
+func (g *rig) socket() (*client, error) {
 	d := net.Dialer{Timeout: patience}
-	if window > 0 {
-		d.Control = func(_, _ string, raw syscall.RawConn) error {
-			var err error
-			if e := raw.Control(func(fd uintptr) {
-				err = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, window)
-			}); e != nil {
-				return e
-			}
-			return err
-		}
-	}
 	conn, err := d.Dial("tcp", g.addr)
 	if err != nil {
 		return nil, err

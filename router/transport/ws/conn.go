@@ -2,6 +2,8 @@ package ws
 
 import (
 	"encoding/binary"
+	"errors"
+	"log/slog"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -21,11 +23,28 @@ const linger = 2 * time.Second
 type listener struct {
 	net.Listener
 	open *atomic.Int64
+	log  *slog.Logger
+	told throttled
+}
+
+// throttled logs what may happen a thousand times a second, but not as often.
+type throttled struct{ last atomic.Int64 }
+
+func (t *throttled) log(l *slog.Logger, text string, args ...any) {
+	const every = 10 * time.Second
+	now := time.Now().UnixNano()
+	if last := t.last.Load(); now-last >= int64(every) && t.last.CompareAndSwap(last, now) {
+		l.Warn(text, args...)
+	}
 }
 
 func (l *listener) Accept() (net.Conn, error) {
 	c, err := l.Listener.Accept()
 	if err != nil {
+		// No descriptors left, most likely: net/http tries again for ever, silently.
+		if !errors.Is(err, net.ErrClosed) {
+			l.told.log(l.log, "cannot accept a connection; going on", "open", l.open.Load(), "error", err)
+		}
 		return nil, err
 	}
 	l.open.Add(1)
@@ -45,6 +64,7 @@ type conn struct {
 	raw   syscall.RawConn // nil where input cannot be read ahead
 	open  *atomic.Int64
 	close sync.Once
+	said  atomic.Bool // goodbye has been said: nothing may follow it
 
 	// Owned by the reader.
 	idle  func()  // called when there is nothing more to read
@@ -99,6 +119,9 @@ var _ router.Conn = way{}
 
 // Write sends whole frames.
 func (w way) Write(b []byte) error {
+	if w.said.Load() {
+		return net.ErrClosed
+	}
 	_, err := w.conn.Conn.Write(b)
 	return err
 }
@@ -120,6 +143,7 @@ func (w way) Abort() { _ = w.conn.Close() }
 
 // goodbye sends a last frame, but does not wait long for room.
 func (c *conn) goodbye(frame []byte) {
+	c.said.Store(true)
 	_ = c.SetWriteDeadline(time.Now().Add(linger))
 	_, _ = c.Conn.Write(frame)
 }

@@ -21,9 +21,9 @@ func (c *client) expectGesture(t testing.TB, phase wire.Phase, addr string, id u
 	return m
 }
 
-// mostMoves is how many moves of one gesture may have come since a time: one every 16 ms, the one that is due at once, and
+// mostMoves is how many moves of one gesture may have come since a time: one every 14 ms (the clock sends 2 ms early rather than late), the one that is due at once, and
 // the one that is sent along with the end.
-func mostMoves(since time.Time) int { return int(time.Since(since)/(16*time.Millisecond)) + 2 }
+func mostMoves(since time.Time) int { return int(time.Since(since)/(14*time.Millisecond)) + 2 }
 
 // "start, end, cancel at once and never dropped; a move replaces the pending move, and always before its end"
 func TestGestureThrottle(t *testing.T) {

@@ -80,11 +80,7 @@ func raceRevisions(t *testing.T, subscribers int, writersSubscribe bool, habits 
 	want := make(chan map[string]known, subscribers)
 	var reading, writing sync.WaitGroup
 	for i := range subscribers {
-		var o dialOptions
-		if i%2 == 1 {
-			o.window = 4 << 10
-		}
-		c := g.join(t, o)
+		c := g.join(t)
 		c.send(t, wire.Fire, subscribe(1, "/shared/**", 0))
 		c.send(t, wire.Fire, subscribe(1, done, 0))
 		reading.Go(func() {
@@ -157,8 +153,10 @@ func (g *rig) visit(ctx context.Context, frames int) error {
 // then reads on, gets fewer messages than there were, in order, and ends on the newest value of each address.
 func TestSlowReader(t *testing.T) {
 	const addresses, rounds, size = 16, 60, 8 << 10 // twice 8 MB: the sockets take less than 4
+	nothing := func(*client) error { return nil }
 	for name, meanwhile := range map[string]func(c *client) error{
-		"only reads": func(*client) error { return nil },
+		"only reads": nothing,
+		"maxRate":    nothing,
 		"asks":       func(c *client) error { return c.write(message(wire.Fire, get(live(1)))) },
 		"subscribes": func(c *client) error { return c.write(message(wire.Fire, subscribe(2, "/shared/**", 0))) },
 		"to one":     func(c *client) error { return c.write(message(wire.Fire, subscribe(3, "/shared/01/*", 0))) },
@@ -173,8 +171,12 @@ func TestSlowReader(t *testing.T) {
 			for i := range all {
 				all[i] = live(i)
 			}
-			c := g.join(t, dialOptions{window: 4 << 10})
-			c.send(t, wire.Fire, subscribe(1, "/shared/**", wire.MaskParam))
+			c := g.join(t)
+			if name == "maxRate" {
+				c.send(t, wire.Fire, option(1, "/shared/**", wire.MaskParam, maxRate(100)))
+			} else {
+				c.send(t, wire.Fire, subscribe(1, "/shared/**", wire.MaskParam))
+			}
 			c.send(t, wire.Fire, subscribe(9, done, 0))
 			w := new(watch)
 			write := func(n int) error {
@@ -216,6 +218,40 @@ func TestSlowReader(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A writer that is slow itself sees its own write before the ACK, and once; what it had not got before is contained in it.
+func TestEchoWhileSlow(t *testing.T) {
+	g := start(t)
+	writer, c := g.join(t), g.join(t)
+	c.subscribe(t, 1, "/**", 0)
+	c.makeSlow(t, writer)
+	writer.set(t, "/p", 1)
+	writer.set(t, "/q", 1)
+	c.send(t, wire.Confirm, set("/p", 2))
+	var told []string
+	for len(told) < 3 {
+		switch f := c.next(t); f.kind {
+		case wire.TypeSet:
+			m := must(t, f, wire.DecodeSet)
+			told = append(told, fmt.Sprintf("%s %d", m.Address, m.Revision))
+		case wire.TypeAck:
+			told = append(told, "ACK")
+		}
+	}
+	if !slices.Equal(told, []string{"/p 2", "ACK", "/q 1"}) {
+		t.Errorf("told %q", told)
+	}
+	c.quiet(t)
+}
+
+// makeSlow has more sent to a client that does not read than the sockets take. The client is subscribed to streams of "/slow".
+func (c *client) makeSlow(t *testing.T, writer *client) {
+	t.Helper()
+	for range 200 { // 12 MB: the sockets take less than 5
+		writer.send(t, wire.Fire, publish(wire.Stream, "/slow", make([]byte, 60_000)))
+	}
+	writer.quiet(t)
 }
 
 // TestLateJoiner is promise 3: whoever comes late misses nothing between its snapshot and what follows.
@@ -292,7 +328,7 @@ func TestStoppedReader(t *testing.T) {
 	const size, rounds, addresses = 1 << 10, 2000, 10 // twice 20 MB; a burst is less than makes the other one slow
 	g := start(t)
 	writer, healthy := g.join(t), g.join(t)
-	stopped := []*client{g.join(t, dialOptions{window: 4 << 10}), g.join(t)}
+	stopped := []*client{g.join(t), g.join(t)}
 	for _, c := range append(stopped, healthy) {
 		c.subscribe(t, 1, "/p/*", wire.MaskParam)
 		c.subscribe(t, 1, "/s", wire.MaskStream)
@@ -380,7 +416,7 @@ func TestStoppedReaderOfEvents(t *testing.T) {
 	const size, events = 16 << 10, 2000 // 32 MB
 	g := start(t)
 	writer, healthy := g.join(t), g.join(t)
-	stopped := g.join(t, dialOptions{window: 4 << 10})
+	stopped := g.join(t)
 	for _, c := range []*client{stopped, healthy} {
 		c.subscribe(t, 1, "/e", 0)
 	}
@@ -415,7 +451,7 @@ func TestStoppedReaderOfEvents(t *testing.T) {
 func TestStoppedReaderIsTold(t *testing.T) {
 	const size = 16 << 10
 	g := start(t)
-	writer, c := g.join(t), g.join(t, dialOptions{window: 4 << 10})
+	writer, c := g.join(t), g.join(t)
 	c.subscribe(t, 1, "/e", 0)
 	for n := range 500 { // 8 MB: the sockets take less than 5, the router keeps 1
 		writer.send(t, wire.Fire, publish(wire.Event, "/e", large(n, size)))
@@ -510,6 +546,70 @@ func TestBundleIsWhole(t *testing.T) {
 			t.Errorf("reader %d has looked %d times only", kind, n)
 		}
 	}
+}
+
+// TestBundleIsWholeInWelcome: a snapshot of several frames, with nothing live to complete it, does not show half of a bundle.
+func TestBundleIsWholeInWelcome(t *testing.T) {
+	for name, between := range map[string]int{"one frame": 10, "two frames": 700, "many frames": 4000} {
+		t.Run(name, func(t *testing.T) {
+			g := start(t)
+			writer := g.join(t)
+			for i := range between {
+				writer.send(t, wire.Fire, set(fmt.Sprintf("/b/m/%d", i), filler))
+			}
+			both := func(n int) []byte { return bundle(set("/b/z", n), set("/b/a", n)) }
+			writer.send(t, wire.Confirm, both(0))
+			writer.expectAck(t, "")
+			ctx, stop := context.WithCancel(context.Background())
+			defer stop()
+			var writing, reading sync.WaitGroup
+			writing.Go(func() {
+				w := new(watch)
+				for n := 1; ctx.Err() == nil; n++ {
+					if err := writer.burst(w, [][]byte{both(n)}); err != nil {
+						t.Errorf("writer: %v", err)
+						return
+					}
+				}
+			})
+			for range 4 {
+				reading.Go(func() {
+					for range 50 {
+						if err := g.welcomePair(); err != nil {
+							t.Error(err)
+							return
+						}
+					}
+				})
+			}
+			reading.Wait()
+			stop()
+			writing.Wait()
+		})
+	}
+}
+
+// welcomePair joins and holds the two values of the welcome snapshot against each other.
+func (g *rig) welcomePair() error {
+	c, err := g.connect()
+	if err != nil {
+		return err
+	}
+	defer c.abort()
+	if err := c.write(message(wire.Fire, hello)); err != nil {
+		return err
+	}
+	w := new(watch)
+	_ = c.SetReadDeadline(time.Now().Add(patience))
+	for len(w.seen) < 2 {
+		if err := c.take(w); err != nil {
+			return err
+		}
+	}
+	if w.seen["/b/a"] != w.seen["/b/z"] {
+		return fmt.Errorf("welcome snapshot of half a bundle: %+v", w.seen)
+	}
+	return nil
 }
 
 // pair asks, reads until the answers have come, and holds the two values against each other. It returns how often it could.

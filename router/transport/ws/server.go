@@ -24,6 +24,9 @@ import (
 // handshakeTimeout is how long a connection may take to ask for its upgrade.
 const handshakeTimeout = 10 * time.Second
 
+// frameHeader is the longest header of a CLASP frame, its timestamp included.
+const frameHeader = wire.HeaderSize + 8
+
 // Server accepts WebSocket connections for a router.
 type Server struct {
 	router   *router.Router
@@ -31,17 +34,18 @@ type Server struct {
 	http     http.Server
 	upgrader websocket.Upgrader
 	open     atomic.Int64 // connections, those still shaking hands included
+	refused  throttled
 	served   chan struct{}
 }
 
 // Listen binds an address ("host:port") and serves on it.
 func Listen(r *router.Router, addr string) (*Server, error) {
-	l, err := net.Listen("tcp", addr)
+	l, err := net.Listen(network(addr), addr)
 	if err != nil {
 		return nil, fmt.Errorf("listen for WebSocket on %s: %w", addr, err)
 	}
 	s := &Server{router: r, served: make(chan struct{})}
-	s.listener = &listener{Listener: l, open: &s.open}
+	s.listener = &listener{Listener: l, open: &s.open, log: r.Logger()}
 	s.upgrader = websocket.Upgrader{
 		// The client's frames are small and our frames bypass gorilla: 512 bytes are
 		// all an idle connection holds.
@@ -55,15 +59,29 @@ func Listen(r *router.Router, addr string) (*Server, error) {
 	s.http = http.Server{
 		Handler:           http.HandlerFunc(s.serve),
 		ReadHeaderTimeout: handshakeTimeout,
+		ReadTimeout:       handshakeTimeout,
+		WriteTimeout:      handshakeTimeout,
 		IdleTimeout:       handshakeTimeout,
 		MaxHeaderBytes:    16 << 10,
 		ErrorLog:          slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug), // every stray byte of a port scan
 	}
 	go func() {
 		defer close(s.served)
-		_ = s.http.Serve(s.listener) // ends with Close
+		if err := s.http.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
+			r.Logger().Error("no longer accepting WebSocket connections: restart the router", "address", addr, "error", err)
+		}
 	}()
 	return s, nil
+}
+
+// network keeps an IPv4 address to IPv4: Go would take 0.0.0.0 for IPv6 as well, and
+// so for the machine's public addresses. "::" means both.
+func network(addr string) string {
+	host, _, err := net.SplitHostPort(addr)
+	if ip := net.ParseIP(host); err == nil && ip != nil && ip.To4() != nil {
+		return "tcp4"
+	}
+	return "tcp"
 }
 
 // Addr returns the address that is listened on.
@@ -79,18 +97,20 @@ func (s *Server) Close() error {
 
 // serve upgrades a request, or answers a plain one.
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
+	if !websocket.IsWebSocketUpgrade(r) {
+		s.servePlain(w, r)
+		return
+	}
 	if limit := s.router.Limits().MaxConnections; limit > 0 && s.open.Load() > int64(limit) {
+		s.refused.log(s.router.Logger(), "refused a connection: the limit of connections is reached", "remote", r.RemoteAddr, "limit", limit)
 		w.Header().Set("Connection", "close")
 		w.Header().Set("Retry-After", "5")
 		http.Error(w, fmt.Sprintf("this router holds its limit of %d connections", limit), http.StatusServiceUnavailable)
 		return
 	}
-	if !websocket.IsWebSocketUpgrade(r) {
-		s.servePlain(w, r)
-		return
-	}
 	c, err := s.upgrader.Upgrade(w, r, nil)
 	if err != nil {
+		s.router.Logger().Debug("refused a WebSocket handshake", "remote", r.RemoteAddr, "error", err)
 		return // gorilla has answered
 	}
 	// A goroutine of its own lets go of the stack and buffers of the HTTP server.
@@ -157,11 +177,11 @@ func (s *Server) read(c *websocket.Conn, under *conn, sess *router.Session) rout
 			continue // NextReader passes over the rest
 		}
 		// Room for the longest frame header besides the payload.
-		limit := s.router.Limits().MaxMessageSize + 12
+		limit := s.router.Limits().MaxMessageSize + frameHeader
 		data, err := msg.read(r, limit)
 		switch {
 		case errors.Is(err, errTooBig):
-			sess.Fail(router.ReasonTooBig, wire.CodeBadFrame, fmt.Sprintf("message over the limit of %d bytes", limit-12))
+			sess.Fail(router.ReasonTooBig, wire.CodeBadFrame, fmt.Sprintf("message over the limit of %d bytes", limit-frameHeader))
 			// What the client still sends is passed over until the goodbye is out.
 			_, _ = io.Copy(io.Discard, under)
 			return router.ReasonTooBig

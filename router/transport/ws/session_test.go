@@ -3,6 +3,7 @@ package ws_test
 // The life of a session: protocol section 5, the rate limit of section 9, and how a router ends.
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -122,7 +123,7 @@ func TestRateLimit(t *testing.T) {
 // count as life." And so do messages.
 func TestSessionTimeout(t *testing.T) {
 	const timeout = 1500 * time.Millisecond
-	g := start(t, limits(func(l *router.Limits) { l.SessionTimeout = timeout }))
+	g := start(t, limits(func(l *router.Limits) { l.SessionTimeout, l.WelcomeSnapshot = timeout, 0 }))
 	together(t, map[string]func(t *testing.T){
 		"silent": func(t *testing.T) {
 			c := g.dial(t)
@@ -144,6 +145,16 @@ func TestSessionTimeout(t *testing.T) {
 			b := message(wire.Confirm, set("/p", 1))
 			c.raw(t, b[:len(b)-3])
 			c.expectClose(t, 0)
+		},
+		// Its answers do not go out, so its messages are not read: it is silent as far as the router can tell.
+		"never reads": func(t *testing.T) {
+			c := g.join(t)
+			for i := range 3000 {
+				c.send(t, wire.Fire, set(fmt.Sprintf("/many/with/a/long/address/%d", i), i))
+			}
+			c.quiet(t)
+			ask := bytes.Repeat(message(wire.Fire, wire.AppendQuery(nil, wire.Query{Pattern: []byte("/many/**")})), 100)
+			eventually(t, "the connection to be cut", func() bool { return c.write(ask) != nil })
 		},
 		"answers pings": func(t *testing.T) {
 			c := g.join(t)
@@ -202,7 +213,7 @@ func TestWebSocketPing(t *testing.T) {
 // A client that says goodbye gets one back, and then the connection ends.
 func TestGoodbye(t *testing.T) {
 	g := start(t)
-	for name, b := range map[string][]byte{"1000": {0x03, 0xE8}, "1001 and a reason": append([]byte{0x03, 0xE9}, "leaving"...), "no code": nil} {
+	for name, b := range map[string][]byte{"1000": {0x03, 0xE8}, "1001 and a reason": append([]byte{0x03, 0xE9}, "leaving"...), "no code": nil, "half a code": {3}} {
 		t.Run(name, func(t *testing.T) {
 			c := g.join(t)
 			c.set(t, "/p", 1)
@@ -257,7 +268,7 @@ func TestClose(t *testing.T) {
 // A client that does not read its last words holds Close up for the time given to it and no longer.
 func TestCloseDoesNotWaitForEver(t *testing.T) {
 	g := start(t)
-	stuck := g.join(t, dialOptions{window: 4 << 10})
+	stuck := g.join(t)
 	writer := g.join(t)
 	stuck.send(t, wire.Fire, subscribe(1, "/**", 0))
 	// Until the sockets are full and the rest waits in the router.
