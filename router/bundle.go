@@ -180,6 +180,9 @@ func (s *Session) applyBundle(b *batch, q wire.QoS) (revision uint64, err error)
 			}
 		}
 	}
+	if err == nil && len(params) > 1 {
+		s.router.welcoming.redo(params)
+	}
 	s.router.unlockParams(params)
 	if err != nil {
 		for _, p := range params {

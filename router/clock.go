@@ -11,7 +11,8 @@ import (
 const (
 	fineTick   = 2 * time.Millisecond
 	coarseTick = 250 * time.Millisecond
-	// roundEvery is how often all sessions are looked through.
+	// roundEvery is how often all sessions are looked through, or more often when they
+	// time out sooner.
 	roundEvery = int64(time.Second / time.Microsecond)
 	// pingEvery is the silence after which a client is asked for a sign of life.
 	pingEvery = 30 * time.Second
@@ -59,6 +60,9 @@ func (r *Router) runClock() {
 		}
 		if b.now >= nextRound {
 			nextRound = b.now + roundEvery
+			if timeout := r.limits.Load().SessionTimeout; timeout > 0 {
+				nextRound = min(nextRound, b.now+int64(timeout/4/time.Microsecond))
+			}
 			for _, s := range r.sessions.all() {
 				s.checkLife(b)
 			}

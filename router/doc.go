@@ -27,6 +27,7 @@
 //	Session.held          the locks a session holds
 //	subs.Table, routes    matching
 //	Session.out           the outbox and what belongs to it
-//	the table's calendar and memory; Router.sessions, schedule, announced, deferred;
+//	the table's calendar and memory; Router.sessions, schedule, announced,
+//	deferred, welcoming;
 //	routes' shards: leaves, nothing is locked inside them
 package router

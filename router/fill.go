@@ -1,8 +1,11 @@
 package router
 
 import (
+	"maps"
 	"runtime"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/clasp-studio/clasp/router/address"
@@ -40,6 +43,46 @@ type cursor struct {
 
 	// Guarded by the session's out: addresses up to here have been passed.
 	pos string
+}
+
+// welcoming knows the sessions whose first snapshot is on its way. They are subscribed
+// to nothing yet, so that what a bundle changes behind their cursor has to be sent
+// again, or they would see half of the bundle.
+type welcoming struct {
+	sync.Mutex
+	cursors map[*cursor]*Session
+}
+
+func (w *welcoming) add(s *Session, c *cursor) {
+	w.Lock()
+	defer w.Unlock()
+	if w.cursors == nil {
+		w.cursors = make(map[*cursor]*Session)
+	}
+	w.cursors[c] = s
+}
+
+func (w *welcoming) drop(c *cursor) {
+	w.Lock()
+	defer w.Unlock()
+	delete(w.cursors, c)
+}
+
+// redo sees to it that first snapshots show the params of a bundle, which are locked,
+// as it left them.
+func (w *welcoming) redo(params []*paramEntry) {
+	w.Lock()
+	waiting := maps.Clone(w.cursors)
+	w.Unlock()
+	for c, s := range waiting {
+		s.out.Lock()
+		for _, p := range params {
+			if p.Address <= c.pos && !slices.Contains(s.out.redo, p) {
+				s.out.redo = append(s.out.redo, p)
+			}
+		}
+		s.out.Unlock()
+	}
 }
 
 // passed reports whether the snapshot of any of the subscriptions has gone by an
@@ -116,7 +159,12 @@ func (s *Session) fill(b *batch) bool {
 	s.out.Unlock()
 	p := piece{s: s, b: b, c: c, prefix: c.pattern.Prefix(), began: time.Now()}
 	p.open()
-	s.router.params.Ascend(c.next, p.look, p.close)
+	if p.again() {
+		s.router.params.Ascend(c.next, p.look, p.close)
+	} else {
+		p.full = true
+		p.close(false)
+	}
 	return true
 }
 
@@ -143,6 +191,28 @@ func (p *piece) open() {
 	p.start = len(p.buf)
 	p.buf = wire.BeginSnapshot(p.buf)
 	p.locked = p.b.locked[:0]
+}
+
+// again takes along what a bundle has changed behind the cursor. It reports whether
+// that was all of it.
+func (p *piece) again() bool {
+	p.s.out.Lock()
+	if p.c.sub != nil || len(p.s.out.redo) == 0 {
+		p.s.out.Unlock()
+		return true
+	}
+	redo := p.s.out.redo
+	p.s.out.redo = nil
+	p.s.out.Unlock()
+	for i, e := range redo {
+		if len(p.locked) == pieceParams || payloadSize(p.buf) > pieceBytes || !p.take(e) {
+			p.s.out.Lock()
+			p.s.out.redo = append(redo[i:], p.s.out.redo...)
+			p.s.out.Unlock()
+			return false
+		}
+	}
+	return true
 }
 
 // look takes one param of the index along if the snapshot wants it, and reports
@@ -220,11 +290,12 @@ func (p *piece) close(bool) {
 		s.passedParam(e, p.b.now)
 		delete(s.out.dirty.set, e)
 	}
-	if p.full {
+	switch {
+	case !p.full:
+		s.dropCursorLocked(c)
+	case p.last != "":
 		c.pos = p.last
 		c.next = p.last + "\x00" // the first string after it
-	} else {
-		s.dropCursorLocked(c)
 	}
 	s.out.Unlock()
 	for _, e := range p.locked {
@@ -238,6 +309,10 @@ func (s *Session) dropCursorLocked(c *cursor) {
 	if c.sub != nil && c.sub.cursor != nil {
 		c.sub.cursor = nil
 		s.out.pending--
+	}
+	if c.sub == nil {
+		s.router.welcoming.drop(c)
+		s.out.redo = nil
 	}
 	for i, other := range s.out.cursors {
 		if other == c {

@@ -314,6 +314,7 @@ func (s *Session) sendHeldBack(b *batch, p *paramEntry) {
 		s.out.forget(f)
 		s.out.dirty.add(p)
 	case b.encodeSet(&b.out, p) == nil:
+		delete(s.out.dirty.set, p)
 		s.passedParam(p, b.now)
 		s.queueLocked(b, b.out.bytes(s.peer.Framing))
 	}

@@ -68,7 +68,9 @@ func (s *Session) greet(b *batch, payload []byte) {
 		s.respond(b, wire.Fire, wire.BeginSnapshot)
 		return
 	}
-	s.startSnapshot(b, &cursor{pattern: everything, types: wire.MaskParam | wire.MaskTimeline})
+	c := &cursor{pattern: everything, types: wire.MaskParam | wire.MaskTimeline}
+	s.router.welcoming.add(s, c)
+	s.startSnapshot(b, c)
 }
 
 // logStart logs the new session on a goroutine of its own: the reader lives as long

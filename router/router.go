@@ -69,6 +69,7 @@ type Router struct {
 	schedule  schedule
 	announced announced
 	deferred  deferred
+	welcoming welcoming
 
 	lastSession      atomic.Uint64
 	lastSubscription atomic.Uint64

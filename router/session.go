@@ -68,12 +68,13 @@ type Session struct {
 type out struct {
 	sync.Mutex
 	queue    outbox.Queue
-	flushing bool      // a flusher runs, or is listed in a batch to be started
-	closing  Reason    // set once: nothing more is queued, the connection ends
-	gone     bool      // the connection has ended
-	cursors  []*cursor // snapshots on their way, the first being sent
-	pending  int       // subscriptions whose snapshot is not complete
-	filling  bool      // somebody puts a piece of a snapshot together
+	flushing bool          // a flusher runs, or is listed in a batch to be started
+	closing  Reason        // set once: nothing more is queued, the connection ends
+	gone     bool          // the connection has ended
+	cursors  []*cursor     // snapshots on their way, the first being sent
+	redo     []*paramEntry // what a bundle has changed behind the first snapshot's cursor
+	pending  int           // subscriptions whose snapshot is not complete
+	filling  bool          // somebody puts a piece of a snapshot together
 	dirty    dirty
 	filters  map[string]*filter
 	deferred []*filter  // those that hold a message back
@@ -167,6 +168,9 @@ func (s *Session) Closed(r Reason) {
 	r = s.out.closing
 	s.out.gone = true
 	s.out.queue.Clear()
+	for _, c := range s.out.cursors {
+		s.router.welcoming.drop(c)
+	}
 	s.out.cursors, s.out.dirty, s.out.filters, s.out.deferred = nil, dirty{}, nil, nil
 	s.out.Unlock()
 	s.conn.Abort()
@@ -210,6 +214,9 @@ func (s *Session) closeLocked(b *batch, r Reason) {
 	}
 	s.out.closing = r
 	s.ending.Store(true)
+	for _, c := range s.out.cursors {
+		s.router.welcoming.drop(c)
+	}
 	s.out.cursors, s.out.dirty = nil, dirty{}
 	if s.out.room != nil {
 		s.out.room.Broadcast()

@@ -89,10 +89,12 @@ func appendJSONFloat(dst []byte, x float64, bits int) []byte {
 	return strconv.AppendFloat(dst, x, format, -1, bits)
 }
 
-// appendJSONString appends s with only what JSON demands escaped.
+// appendJSONString appends s with only what JSON demands escaped, and the control characters U+007F to U+009F, which JSON
+// lets pass and terminals obey.
 func appendJSONString(dst, s []byte) []byte {
 	dst = append(dst, '"')
-	for _, c := range s {
+	for i := 0; i < len(s); i++ {
+		c := s[i]
 		switch {
 		case c == '"' || c == '\\':
 			dst = append(dst, '\\', c)
@@ -102,9 +104,13 @@ func appendJSONString(dst, s []byte) []byte {
 			dst = append(dst, `\r`...)
 		case c == '\t':
 			dst = append(dst, `\t`...)
-		case c < ' ':
+		case c < ' ' || c == 0x7f:
 			dst = append(dst, `\u00`...)
 			dst = hex.AppendEncode(dst, []byte{c})
+		case c == 0xc2 && i+1 < len(s) && s[i+1] < 0xa0: // in UTF-8 U+0080 is c2 80
+			i++
+			dst = append(dst, `\u00`...)
+			dst = hex.AppendEncode(dst, s[i:i+1])
 		default:
 			dst = append(dst, c)
 		}

@@ -26,6 +26,7 @@ func TestAppendJSON(t *testing.T) {
 		{f64(1e21), "1e+21"}, {f64(1e-6), "0.000001"}, {f64(1e-7), "1e-07"}, {f64(0.1), "0.1"},
 		{f64(math.Inf(1)), `{"$float":"Infinity"}`}, {f64(math.Inf(-1)), `{"$float":"-Infinity"}`},
 		{"\x08\x00\x09a\"\\\n\r\t\x01\xc3\xa9", `"a\"\\\n\r\t\u0001é"`},
+		{"\x08\x00\x0c~\x7f\xc2\x80\xc2\x9b\xc2\x9f\xc2\xa0\xc3\x80", `"~\u007f\u0080\u009b\u009f` + "\u00a0À\""},
 		{"\x09\x00\x02\x00\xff", `{"$bytes":"00ff"}`}, {"\x09\x00\x00", `{"$bytes":""}`},
 		{"\x0a\x00\x00", "[]"}, {"\x0a\x00\x03\x00\x01\x01\x02\x05", "[null,true,5]"},
 		{"\x0b\x00\x00", "{}"}, {"\x0b\x00\x02\x00\x01b\x02\x01\x00\x01a\x0a\x00\x01\x00", `{"b":1,"a":[null]}`},

@@ -352,6 +352,10 @@ func TestTextMessages(t *testing.T) {
 	if g.Stats().Params != 0 {
 		t.Error("a text message has set a param")
 	}
+	// Before HELLO it is bytes that do not decode (5.2).
+	early := g.dial(t)
+	early.raw(t, wsFrame(fin|opText, true, []byte("hello")))
+	early.expectClose(t, 1002)
 	// In order with the messages around it.
 	c.raw(t, bytes.Join([][]byte{message(wire.Confirm, set("/p", 1)), wsFrame(fin|opText, true, []byte("x")), message(wire.Confirm, set("/p", 2))}, nil))
 	c.expectAck(t, "/p")

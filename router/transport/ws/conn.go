@@ -120,7 +120,7 @@ var _ router.Conn = way{}
 // Write sends whole frames.
 func (w way) Write(b []byte) error {
 	if w.said.Load() {
-		return net.ErrClosed
+		return nil // too late: the client has gone
 	}
 	_, err := w.conn.Conn.Write(b)
 	return err

@@ -145,11 +145,9 @@ func TestHeldBackWhileSlow(t *testing.T) {
 	writer, c := g.join(t), g.join(t)
 	c.send(t, wire.Fire, option(1, "/p", 0, maxRate(1)))
 	c.send(t, wire.Fire, option(9, "/guard", 0, maxRate(1)))
-	c.send(t, wire.Fire, subscribe(2, "/s", 0))
+	c.send(t, wire.Fire, subscribe(2, "/slow", 0))
 	c.quiet(t)
-	for range 200 { // 12 MB: the sockets take less than 5
-		writer.send(t, wire.Fire, publish(wire.Stream, "/s", make([]byte, 60_000)))
-	}
+	c.makeSlow(t, writer)
 	writer.set(t, "/p", 1)                                 // waits for room
 	writer.set(t, "/p", 2)                                 // waits for its time
 	all := append(c.fence(t), c.allHeldBack(t, writer)...) // it has caught up before the other address is written

@@ -229,6 +229,33 @@ func TestGoodbye(t *testing.T) {
 	}
 }
 
+// So does one that goes while answers to it wait.
+func TestGoodbyeWhileAnswersWait(t *testing.T) {
+	g := start(t)
+	ask := append(message(wire.Fire, hello), message(wire.Fire, subscribe(1, "/**", 0))...)
+	ask = append(ask, bytes.Repeat(message(wire.Confirm, set("/p", 1)), 40)...)
+	ask = append(ask, wsFrame(fin|opClose, true, []byte{0x03, 0xE8})...)
+	for i := range 500 {
+		c := g.dial(t)
+		c.raw(t, ask)
+		_ = c.SetReadDeadline(time.Now().Add(patience))
+		var closed *closedError
+		if !errors.As(closedBy(c), &closed) {
+			t.Fatalf("connection %d ends without a close frame", i)
+		}
+		c.drop()
+	}
+}
+
+// closedBy reads until the connection ends, and says how.
+func closedBy(c *client) error {
+	for {
+		if _, err := c.read(); err != nil {
+			return err
+		}
+	}
+}
+
 // operations section 1: "tell clients (WebSocket 1001), flush queues"
 func TestClose(t *testing.T) {
 	g := start(t)
