@@ -252,8 +252,13 @@ func TestContradictions(t *testing.T) {
 		{"pairing", []string{"require-auth=true", "pairing=true"}, nil},
 		{"secret twice", []string{"token-secret=s", "token-secret-file=f"},
 			[]string{"--token-secret-file: the secret is given twice: keep the file or the secret itself, not both"}},
+		{"longest name", []string{"name=" + strings.Repeat("ü", 127) + "x"}, nil},
+		{"name too long", []string{"name=" + strings.Repeat("ü", 128)}, []string{"--name: a name of 256 bytes: 255 are the limit"}},
+		{"name that is not text", []string{"name=St\xfcdio"}, []string{`--name: "St\xfcdio" is not UTF-8 text`}},
+		{"name with an escape sequence", []string{"name=a\x1b[2J"}, []string{`--name: "a\x1b[2J" has a control character in it`}},
+		{"name with a line break", []string{"name=a\nb"}, []string{`--name: "a\nb" has a control character in it`}},
 		{"bind to a name", []string{"bind=studio.local"},
-			[]string{`--bind: "studio.local" is not an IP address; use 0.0.0.0 for every network card, 127.0.0.1 for this machine only, or one card's address`}},
+			[]string{`--bind: "studio.local" is not an IP address; use 0.0.0.0 for every network card (:: for IPv6 too), 127.0.0.1 for this machine only, or one card's address`}},
 		{"bind with a port", []string{"bind=0.0.0.0:7330"},
 			[]string{`--bind: "0.0.0.0:7330" has a port in it: give only the address here and the port with --port (port)`}},
 		{"bind to localhost", []string{"bind=localhost"}, nil},
@@ -369,6 +374,7 @@ func TestEnvironment(t *testing.T) {
 		t.Fatal(err)
 	}
 	sameLines(t, loaded.Warnings, []string{
+		"environment variable CLASP_CONFIG is empty and was ignored",
 		"environment variable CLASP_PROT is no option and was ignored, did you mean CLASP_PORT?",
 		"environment variable CLASP_SOMETHING_ELSE is no option and was ignored",
 	})

@@ -67,8 +67,8 @@ func (all origins) problem(o *option, text string) Problem {
 // Loaded is a configuration and where every value of it came from.
 type Loaded struct {
 	Config Config
-	// Warnings are words about what was ignored, such as a variable whose
-	// name starts with CLASP_ and is no option.
+	// Warnings are words about what was ignored: variables that are empty, or
+	// whose name starts with CLASP_ and is no option.
 	Warnings []string
 
 	origins origins
@@ -127,7 +127,7 @@ func Load(given Given, environ []string) (*Loaded, error) {
 	l.derive()
 	l.contradictions()
 
-	loaded := &Loaded{Config: l.config, Warnings: unknownVariables(env), origins: l.origins}
+	loaded := &Loaded{Config: l.config, Warnings: append(emptyVariables(environ), unknownVariables(env)...), origins: l.origins}
 	if len(l.problems) > 0 {
 		return loaded, l.problems
 	}
@@ -277,6 +277,20 @@ func unknownVariables(env map[string]string) []string {
 		}
 	}
 	slices.Sort(warnings)
+	return warnings
+}
+
+// emptyVariables warns of options whose variable is set to nothing, which is more
+// often a mistake than a wish for the default.
+func emptyVariables(environ []string) []string {
+	var warnings []string
+	for _, o := range options {
+		for _, name := range o.environment() {
+			if slices.Contains(environ, name+"=") {
+				warnings = append(warnings, fmt.Sprintf("environment variable %s is empty and was ignored", name))
+			}
+		}
+	}
 	return warnings
 }
 

@@ -40,7 +40,7 @@ var options = []*option{
 		help:  "WebSocket port to listen on",
 		field: func(c *Config) any { return &c.Port }},
 	{group: "Network", flag: "bind", path: "bind", metavar: "ADDRESS", initial: "0.0.0.0",
-		help:  "Address to bind to",
+		help:  "Address to bind to; 0.0.0.0 is IPv4 only, :: is IPv4 and IPv6",
 		field: func(c *Config) any { return &c.Bind }},
 	{group: "Network", flag: "quic", path: "quic.enabled", initial: "false",
 		help:  "Enable QUIC transport (requires TLS)",

@@ -6,6 +6,7 @@ package config
 import (
 	"fmt"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -56,6 +57,59 @@ func TestTable(t *testing.T) {
 		if o.flag != "" && !listed[o] {
 			t.Errorf("--%s is not listed in testdata/options.txt", o.flag)
 		}
+	}
+}
+
+// TestPublishedPage holds the list against the page it was made from, row by row,
+// when that is there.
+func TestPublishedPage(t *testing.T) {
+	page, err := os.ReadFile("../../shared/operations.md")
+	if err != nil {
+		t.Skipf("no operations.md to compare with: %v", err)
+	}
+	list, err := os.ReadFile("testdata/options.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	listed := map[string]string{} // flag to the rest of its line, without spaces
+	for line := range strings.Lines(string(list)) {
+		flag, rest, _ := strings.Cut(strings.Join(strings.Fields(line), ""), "|")
+		listed[flag] = rest
+	}
+	flagName, accepted := regexp.MustCompile("--[a-z-]+"), regexp.MustCompile("`([a-z_]+)` accepted")
+	rows := 0
+	for row := range strings.Lines(string(page)) {
+		if !strings.HasPrefix(row, "| `") {
+			continue
+		}
+		columns := strings.Split(row, "|")
+		flags := flagName.FindAllString(columns[1], -1)
+		if slices.Contains(flags, "--help") {
+			continue
+		}
+		initial := strings.TrimSpace(columns[2])
+		if slices.Contains([]string{"none", "stdout", "see below"}, initial) {
+			initial = "" // words for what is worked out elsewhere
+		}
+		words, _, _ := strings.Cut(columns[3], "(")
+		paths, env := fields(words), fields(columns[4])
+		if m := accepted.FindStringSubmatch(columns[3]); m != nil {
+			paths = append(paths, paths[0][:strings.LastIndex(paths[0], ".")+1]+m[1])
+		}
+		for i, flag := range flags {
+			rows++
+			ownPaths, ownEnv := paths, env
+			if len(flags) > 1 && len(paths) == len(flags) { // two options in one row
+				ownPaths, ownEnv = paths[i:i+1], env[i:i+1]
+			}
+			want := strings.ReplaceAll(initial, " ", "") + "|" + strings.Join(ownPaths, ",") + "|" + strings.Join(ownEnv, ",")
+			if listed[flag] != want {
+				t.Errorf("%s: listed %q, the page has %q", flag, listed[flag], want)
+			}
+		}
+	}
+	if rows < 30 {
+		t.Errorf("found only %d options in operations.md", rows)
 	}
 }
 

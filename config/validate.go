@@ -10,6 +10,9 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // contradictions adds a problem for every pair of options that cannot both
@@ -17,6 +20,7 @@ import (
 // problem of its own is left out.
 func (l *loader) contradictions() {
 	c := &l.config
+	l.rule(l.checkName(), "name")
 	l.rule(l.checkBind(), "bind")
 	if c.QUIC.Enabled && !c.TLS.Enabled {
 		l.rule("QUIC needs TLS: give a certificate and a key (--tls-cert and --tls-key), or leave QUIC out", "quic.enabled", "tls.enabled", "tls.cert", "tls.key")
@@ -58,6 +62,24 @@ func (l *loader) rule(text string, names ...string) {
 	l.problems = append(l.problems, l.origins.problem(named(at), text))
 }
 
+// maxName is the longest name of a router, in bytes.
+const maxName = 255
+
+// checkName refuses what clients could not decode or a terminal would act on.
+func (l *loader) checkName() string {
+	name := l.config.Name
+	switch {
+	case !utf8.ValidString(name):
+		return fmt.Sprintf("%q is not UTF-8 text", name)
+	case strings.ContainsFunc(name, unicode.IsControl):
+		return fmt.Sprintf("%q has a control character in it", name)
+	case len(name) > maxName:
+		return fmt.Sprintf("a name of %d bytes: %d are the limit", len(name), maxName)
+	default:
+		return ""
+	}
+}
+
 func (l *loader) checkBind() string {
 	bind := l.config.Bind
 	if _, err := netip.ParseAddr(bind); err == nil || bind == "localhost" {
@@ -66,7 +88,7 @@ func (l *loader) checkBind() string {
 	if _, err := netip.ParseAddrPort(bind); err == nil {
 		return fmt.Sprintf("%q has a port in it: give only the address here and the port with --port (port)", bind)
 	}
-	return fmt.Sprintf("%q is not an IP address; use 0.0.0.0 for every network card, 127.0.0.1 for this machine only, or one card's address", bind)
+	return fmt.Sprintf("%q is not an IP address; use 0.0.0.0 for every network card (:: for IPv6 too), 127.0.0.1 for this machine only, or one card's address", bind)
 }
 
 // ports finds listeners that would take each other's port. The UDP transport
@@ -101,7 +123,7 @@ func (l *loader) ports() {
 }
 
 // Missing looks for what the configuration needs of this machine and does not
-// find: files that cannot be read, a directory for the log. Such a
+// find: files that cannot be read, a place for the log. Such a
 // configuration is sound, but a server would not start with it here.
 func (l *Loaded) Missing() Problems {
 	var missing Problems
@@ -122,6 +144,8 @@ func (l *Loaded) Missing() Problems {
 			add(named("logging.file"), file, fmt.Errorf("there is no directory %s; create it or choose another file", filepath.Dir(file)))
 		} else if !info.IsDir() {
 			add(named("logging.file"), file, fmt.Errorf("%s is not a directory", filepath.Dir(file)))
+		} else if info, err := os.Stat(file); err == nil && !info.Mode().IsRegular() && info.Mode()&os.ModeCharDevice == 0 {
+			add(named("logging.file"), file, errors.New("neither a regular file nor a character device; choose another file"))
 		}
 	}
 	return missing

@@ -72,6 +72,7 @@ func (t *tally) read(path string) error {
 	for number := 1; ; number++ {
 		line, err := lines.ReadBytes('\n')
 		if len(line) == 0 && err != nil {
+			t.end(running, "", printed) // go test itself was ended
 			return nil
 		}
 		var e event
@@ -97,13 +98,9 @@ func (t *tally) read(path string) error {
 				t.record(name, e.Action, printed[name])
 				continue
 			}
-			// The end of a package. What has begun in it and not ended (a panic, a time limit) has failed.
-			for test, pkg := range running {
-				if pkg == e.Package {
-					delete(running, test)
-					explained[pkg] = true
-					t.record(test, "fail", printed[test])
-				}
+			// What has begun in a package and not ended with it: a panic, a time limit.
+			if t.end(running, e.Package, printed) {
+				explained[e.Package] = true
 			}
 			if e.Action == "fail" && !explained[e.Package] {
 				if e.FailedBuild != "" {
@@ -113,6 +110,19 @@ func (t *tally) read(path string) error {
 			}
 		}
 	}
+}
+
+// end marks the tests of pkg ("" for every package) that are still running as failed. It reports whether there were any.
+func (t *tally) end(running map[string]string, pkg string, printed map[string]*strings.Builder) bool {
+	found := false
+	for test, of := range running {
+		if pkg == "" || of == pkg {
+			found = true
+			delete(running, test)
+			t.record(test, "fail", printed[test])
+		}
+	}
+	return found
 }
 
 // record keeps the most telling outcome: a failure over a pass, a pass over a skip.

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -26,25 +27,25 @@ func newRootCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "clasp-bench",
 		Short: "Measure the router and print its numbers",
-		Long: `Measure the router and print its numbers.
-
-Each workload runs with server and load on a core of their own ("apart") and with
+		Long: `Each workload runs with server and load on a core of their own ("apart") and with
 both on the same two cores ("shared"), against the real clasp and against a relay
 that only copies bytes between sockets. Lost, repeated or reordered messages make a
 run void, and the exit code 1; a slow machine does not.`,
 		Example: `  go run ./cmd/clasp-bench
   go run ./cmd/clasp-bench --only fanout,set --repeat 5
   go run ./cmd/clasp-bench --quick`,
-		Args:          cobra.NoArgs,
+		Args:          func(cmd *cobra.Command, args []string) error { return asUsage(cobra.NoArgs(cmd, args)) },
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			chosen, err := choose(o.only)
-			if err != nil {
-				return err
-			}
-			if o.duration <= 0 || o.repeat < 1 {
-				return fmt.Errorf("--duration %v and --repeat %d: both have to be above 0", o.duration, o.repeat)
+			switch {
+			case err != nil:
+				return asUsage(err)
+			case o.duration <= 0 || o.repeat < 1:
+				return asUsage(fmt.Errorf("--duration %v and --repeat %d: both have to be above 0", o.duration, o.repeat))
+			case o.server != "" && o.profile != "":
+				return asUsage(errors.New("--server and --profile: a program of its own has no profile, give one of them"))
 			}
 			return bench(cmd.Context(), o, chosen, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
@@ -58,9 +59,35 @@ run void, and the exit code 1; a slow machine does not.`,
 	f.BoolVar(&o.json, "json", false, "Print JSON")
 	f.StringVar(&o.server, "server", "", "Measure this clasp program (default: build the one of this module)")
 	f.StringVar(&o.profile, "profile", "", "Write CPU and allocation profiles of the server into this folder; the server is then the engine inside clasp-bench")
-	cmd.MarkFlagsMutuallyExclusive("server", "profile")
+	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return asUsage(err) })
+	cmd.SetHelpTemplate(help)
 	cmd.AddCommand(newServeCommand(), newRelayCommand())
 	return cmd
+}
+
+// help has the examples first: they answer most questions.
+const help = `{{.Short}}
+{{if .HasExample}}
+Examples:
+{{.Example}}
+{{end}}
+Usage:
+  {{.UseLine}}
+{{with .Long}}
+{{.}}
+{{end}}
+Options:
+{{.LocalFlags.FlagUsages}}`
+
+// usageError is one of the command line itself: exit code 2.
+type usageError struct{ error }
+
+// asUsage makes err a usageError, unless it is nil.
+func asUsage(err error) error {
+	if err == nil {
+		return nil
+	}
+	return usageError{err}
 }
 
 func workloadNames() []string {

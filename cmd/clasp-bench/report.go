@@ -52,10 +52,13 @@ func newReport(b runner, chosen []workload, m machine) *report {
 	for _, w := range chosen {
 		for _, at := range b.placesOf(w) {
 			for _, r := range w.rows {
-				rep.Rows = append(rep.Rows, &line{
-					Workload: w.name, Title: w.title, Number: r.title, Cores: at.name, Unit: r.unit,
-					Target: r.target, AtLeast: r.atLeast, Values: []float64{},
-				})
+				l := &line{
+					Workload: w.name, Title: b.scale.words(w.title), Number: r.title, Cores: at.name, Unit: r.unit, Values: []float64{},
+				}
+				if !b.quick { // its numbers measure nothing
+					l.Target, l.AtLeast = r.target, r.atLeast
+				}
+				rep.Rows = append(rep.Rows, l)
 			}
 		}
 	}

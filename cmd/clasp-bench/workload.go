@@ -5,13 +5,15 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"strings"
 	"time"
 )
 
 // workload is one situation that gives one or more numbers.
 type workload struct {
 	name  string // for --only
-	title string
+	title string // with the names of scale.words in it
 	rows  []row
 	// load says that it is about throughput or latency: where the cores are matters,
 	// and the relay can do the same.
@@ -52,9 +54,14 @@ var (
 	quickScale = scale{duration: 300 * time.Millisecond, subscribers: 20, idle: 200, settle: time.Second, starts: 3}
 )
 
+// words fills in what a title says of the scale.
+func (s scale) words(title string) string {
+	return strings.NewReplacer("{subscribers}", fmt.Sprint(s.subscribers), "{idle}", fmt.Sprint(s.idle)).Replace(title)
+}
+
 var workloads = []workload{
 	{
-		name: "fanout", title: "1 publisher, 100 subscribers, events of 32 bytes, closed loop", load: true, run: runFanout,
+		name: "fanout", title: "1 publisher, {subscribers} subscribers, events of 32 bytes, closed loop", load: true, run: runFanout,
 		rows: []row{{title: "deliveries", unit: perSecond, target: 3e6, atLeast: true}},
 	},
 	{
@@ -65,7 +72,7 @@ var workloads = []workload{
 		},
 	},
 	{
-		name: "openloop", title: "1,000 events/s to 100 subscribers, from the intended time", load: true, run: runOpenLoop,
+		name: "openloop", title: "1,000 events/s to {subscribers} subscribers, from the intended time", load: true, run: runOpenLoop,
 		rows: []row{
 			{title: "latency p50", unit: millis, target: 1},
 			{title: "latency p99", unit: millis, target: 5},
@@ -74,7 +81,7 @@ var workloads = []workload{
 		},
 	},
 	{
-		name: "idle", title: "10,000 idle subscribed connections, default GC", run: runIdle,
+		name: "idle", title: "{idle} idle subscribed connections, default GC", run: runIdle,
 		rows: []row{
 			{title: "memory (RSS) a connection", unit: kib, target: 15},
 			{title: "memory (RSS) with none", unit: kib},

@@ -5,7 +5,6 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"net"
 	"strings"
 )
@@ -56,8 +55,8 @@ func reachable() []string {
 	return hosts
 }
 
-// writeBanner tells people where the router listens.
-func writeBanner(w io.Writer, name, file string, listeners []listener) {
+// banner tells people where the router listens.
+func banner(name, file string, listeners []listener) string {
 	var out strings.Builder
 	fmt.Fprintf(&out, "clasp %s, router %q", buildVersion().Version, name)
 	if file != "" {
@@ -67,5 +66,5 @@ func writeBanner(w io.Writer, name, file string, listeners []listener) {
 	for _, l := range listeners {
 		fmt.Fprintf(&out, "  %-10s %s\n", l.transport, strings.Join(l.urls, "  "))
 	}
-	_, _ = io.WriteString(w, out.String()) // a closed stdout stops no router
+	return out.String()
 }

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"strings"
@@ -167,13 +168,26 @@ func TestClientUsage(t *testing.T) {
 		{[]string{"pub", "/a", "--phase", "start"}, "--signal gesture"},
 		{[]string{"pub", "/a", "--rate", "10", "[1]"}, "--signal stream"},
 		{[]string{"pub", "/a", "--signal", "timeline"}, "needs a VALUE"},
+		{[]string{"pub", "--signal", "stream", "--rate", "10", "/a", `["a"]`}, "must be an array of numbers, item 1 is none"},
+		{[]string{"pub", "--id", "-1", "/a"}, "is not a whole number from 0 to 4294967295"},
+		{[]string{"set", "/a", "1", "--if-revision", "-1"}, "is not a whole number from 0 to 18446744073709551615"},
+		{[]string{"set", "/a", strings.Repeat("x", 70000)}, strings.Repeat("x", 40) + "...: value: string of size 70000 is over 65535"},
+		{[]string{"set", "/a", strings.Repeat("[", 33) + strings.Repeat("]", 33)}, "]]...: JSON: at byte 33: nested deeper than 32 levels"},
+		{[]string{"sub", "--max-rate", "-1", "/a"}, "is not a whole number from 0 to 4294967295"},
+		{[]string{"sub", "--count", "-1", "/a"}, "is not a whole number from 0 to"},
+		{[]string{"sub", "--epsilon", "nan", "/a"}, "is not a number from 0 up"},
+		{[]string{"sub", "--epsilon", "-1", "/a"}, "is not a number from 0 up"},
+		{[]string{"get", "--url", "ws://localhost:99999", "/a"}, "port 99999 is not one of 1 to 65535"},
+		{[]string{"get", "--url", "ws://me:secret@localhost:7330", "/a"}, `"ws://...@localhost:7330" names a user or a password`},
+		{[]string{"get", "--name", "a\xff", "/a"}, "is not UTF-8"},
+		{[]string{"get", "--name", strings.Repeat("n", 256), "/a"}, "the name has 256 bytes, more than 255"},
 		{[]string{"sub"}, "expected a PATTERN"},
 		{[]string{"sub", "/a**"}, "'**' must be a whole segment"},
 		{[]string{"sub", "/a", "--types", "params"}, `"params" is not one of param, event, stream, gesture or timeline`},
 	} {
-		t.Run(strings.Join(test.args, " "), func(t *testing.T) {
+		t.Run(fmt.Sprintf("%.80q", test.args), func(t *testing.T) {
 			stdout, stderr, code := clasp(t, nil, test.args...)
-			if code != 2 || stdout != "" || !strings.Contains(stderr, test.want) {
+			if code != 2 || stdout != "" || !strings.Contains(stderr, test.want) || strings.Contains(stderr, "secret") {
 				t.Errorf("exit code %d, stdout %q, stderr %q; want 2 and %q", code, stdout, stderr, test.want)
 			}
 		})
@@ -202,7 +216,6 @@ func TestClientRefused(t *testing.T) {
 		{"pub /_clasp/a --signal stream --qos fire 1", "(error 301)\n"},
 		{"pub /clasp/p2p/signal/nobody 1", "(error 404)\n"},
 		{`pub --signal timeline /t {"keyframes":1}`, "(error 402)\n"},
-		{"pub --signal stream --rate 10 /s 1", "must be an array of numbers"},
 		{"get --url ws://127.0.0.1:1 /a", "clasp: nothing listens at ws://127.0.0.1:1: start a router there with 'clasp server', or name another one with --url\n"},
 		{"sub --url ws://127.0.0.1:1 /a", "clasp: nothing listens at ws://127.0.0.1:1"},
 		{"sub --count 5 --timeout 0.2 /nothing", "clasp: 200ms have passed and not all of the 5 messages have come\n"},
@@ -230,6 +243,9 @@ func TestClientSetAndGet(t *testing.T) {
 		{"get /*", "/a 7\n/new 1\n"},
 		{"set /fleeting 1 --ttl 3600 --absolute", "/fleeting revision 1\n"},
 		{"sub --timeout 0.1 /none", ""},
+		{"get --timeout 0 /a", "7\n"},
+		{"set --timeout 0 /zero 1", "/zero revision 1\n"},
+		{"pub --timeout 0 /zero", ""},
 		{"sub --count 2 /a /* /**", "param    /a 7\nparam    /fleeting 1\n"},
 	} {
 		if got := router.succeeds(t, strings.Fields(test.args)...); got != test.want {
@@ -346,6 +362,79 @@ func TestClientLines(t *testing.T) {
 	shows(t, &watch.stdout, "stream   /l/stream 1\nstream   /l/stream 2\nstream   /l/stream 3\n")
 }
 
+// What stdin holds is looked at before it is sent.
+func TestClientStdin(t *testing.T) {
+	router := startRouter(t)
+	for _, test := range []struct{ args, stdin, want string }{
+		{"set /a -", " \n", "stdin is empty"},
+		{"pub /a -", "", "stdin is empty"},
+		{"set --lines /a", "1\n" + strings.Repeat(" ", 1<<20+1), "stdin, line 2: the line is over 1 MiB"},
+		{"pub --signal stream --rate 10 --lines /a", "1\n", "must be an array of numbers"},
+	} {
+		cmd := claspCommand(t, []string{"CLASP_URL=" + router.url}, strings.Fields(test.args)...)
+		cmd.Stdin = strings.NewReader(test.stdin)
+		var stderr bytes.Buffer
+		cmd.Stderr = &stderr
+		_ = cmd.Run() // the exit code says it
+		if code := cmd.ProcessState.ExitCode(); code != 1 || !strings.Contains(stderr.String(), test.want) {
+			t.Errorf("clasp %s: exit code %d, stderr %q; want 1 and %q", test.args, code, &stderr, test.want)
+		}
+	}
+}
+
+// A command that waits for the next line notices that the router has gone.
+func TestClientLinesWithoutRouter(t *testing.T) {
+	router := startRouter(t)
+	watch := router.begin(t, "sub", "/l/**")
+	set, pub := router.begin(t, "set", "--lines", "--lock", "/l/set"), router.begin(t, "pub", "--lines", "/l/pub")
+	for _, p := range []*running{set, pub} {
+		p.say(t, "1\n")
+	}
+	shows(t, &set.stdout, "/l/set revision 1 locked\n")
+	shows(t, &watch.stdout, "/l/set 1\n")
+	router.stop(t)
+	for _, p := range []*running{set, pub} {
+		if code := p.wait(t); code != 1 || p.stderr.String() == "" {
+			t.Errorf("exit code %d, stderr %q", code, &p.stderr)
+		}
+	}
+}
+
+// The proxy of the environment is not for ws: whatever it is, it is not asked.
+func TestClientUsesNoProxy(t *testing.T) {
+	proxy, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked := make(chan struct{}, 1)
+	go func() {
+		if conn, err := proxy.Accept(); err == nil {
+			conn.Close()
+			asked <- struct{}{}
+		}
+		close(asked)
+	}()
+	at := "http://" + proxy.Addr().String()
+	// Loopback addresses never go to a proxy, so it takes another name.
+	_, stderr, code := clasp(t, []string{"HTTP_PROXY=" + at, "HTTPS_PROXY=" + at}, "get", "--timeout", "1", "--url", "ws://clasp.invalid", "/a")
+	proxy.Close()
+	if _, was := <-asked; was || code != 1 || !strings.Contains(stderr, "clasp.invalid:7330") {
+		t.Errorf("the proxy was asked: %v; exit code %d, stderr %q", was, code, stderr)
+	}
+}
+
+// Under a rate limit the command says so, whichever of its messages it hits.
+func TestClientRateLimit(t *testing.T) {
+	router := serve(t, nil, "--port", "0", "--bind", "127.0.0.1", "--max-messages-per-second", "50")
+	url := "ws://" + router.address(t)
+	cmd := claspCommand(t, []string{"CLASP_URL=" + url}, "pub", "--lines", "--signal", "stream", "--qos", "fire", "/y")
+	cmd.Stdin = strings.NewReader(strings.Repeat("1\n", 200))
+	out, _ := cmd.CombinedOutput() // the exit code says it
+	if code := cmd.ProcessState.ExitCode(); code != 1 || !strings.Contains(string(out), "(error 429)") {
+		t.Errorf("200 streams: exit code %d, %q", code, out)
+	}
+}
+
 // Ctrl-C leaves nothing at the router: neither session nor subscription nor lock.
 func TestClientInterrupted(t *testing.T) {
 	router := startRouter(t)
@@ -387,9 +476,9 @@ func TestSubReconnects(t *testing.T) {
 	router.restart(t)
 	shows(t, &sub.stderr, "clasp: connection lost, trying again: ")
 	shows(t, &sub.stderr, "clasp: connected again\n")
-	for i := 2; !strings.Contains(sub.stdout.String(), "/r 3\n"); i++ {
-		router.succeeds(t, "set", "/r", fmt.Sprint(i))
-	}
+	// What is written before it has subscribed again it hears of too: a snapshot comes first.
+	router.succeeds(t, "set", "/r", "2")
+	shows(t, &sub.stdout, "param    /r 2\n")
 	if code := sub.interrupt(t); code != 0 {
 		t.Errorf("Ctrl-C: exit code %d", code)
 	}

@@ -42,7 +42,8 @@ func clasp(t *testing.T, environ []string, args ...string) (stdout, stderr strin
 	return out.String(), words.String(), cmd.ProcessState.ExitCode()
 }
 
-// TestServerHelp holds the program's help against the published list of options.
+// TestServerHelp holds the program's help against the published list of options, which the tests of package config hold against
+// the page it was made from.
 func TestServerHelp(t *testing.T) {
 	list, err := os.ReadFile("../../config/testdata/options.txt")
 	if err != nil {
@@ -78,27 +79,6 @@ func TestServerHelp(t *testing.T) {
 	}
 	if examples, options := strings.Index(help, "Examples:"), strings.Index(help, "--port <PORT>"); examples < 0 || examples > options {
 		t.Error("the help does not begin with examples")
-	}
-
-	// The list itself has every flag of the page it was made from.
-	page, err := os.ReadFile("../../../shared/operations.md")
-	if err != nil {
-		t.Logf("list not compared with operations.md: %v", err)
-		return
-	}
-	found := 0
-	for row := range strings.Lines(string(page)) {
-		if !strings.HasPrefix(row, "| `") {
-			continue
-		}
-		for _, flag := range regexp.MustCompile("--[a-z-]+").FindAllString(strings.Split(row, "|")[1], -1) {
-			if found++; !listed[flag] {
-				t.Errorf("%s of operations.md is not listed", flag)
-			}
-		}
-	}
-	if found < 30 {
-		t.Errorf("found only %d flags in operations.md", found)
 	}
 }
 

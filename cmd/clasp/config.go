@@ -143,13 +143,17 @@ func writeSampleFile(path string) (err error) {
 // problems go to stderr, a line each; the error counts them (exit code 78).
 func loadConfig(stderr io.Writer, given config.Given) (*config.Loaded, error) {
 	loaded, err := config.Load(given, os.Environ())
-	for _, warning := range loaded.Warnings {
-		_, _ = fmt.Fprintf(stderr, "warning: %s\n", warning)
-	}
+	printWarnings(stderr, loaded.Warnings)
 	if err != nil {
 		return loaded, reportProblems(stderr, err)
 	}
 	return loaded, nil
+}
+
+func printWarnings(stderr io.Writer, warnings []string) {
+	for _, warning := range warnings {
+		_, _ = fmt.Fprintf(stderr, "warning: %s\n", warning)
+	}
 }
 
 // reportProblems prints what is wrong with a configuration, one problem a line

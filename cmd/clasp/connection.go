@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"os/signal"
 	"strconv"
@@ -20,8 +21,8 @@ import (
 
 const (
 	defaultURL = "ws://localhost:7330"
-	// connectWithin bounds the connection of a command whose --timeout means something else.
-	connectWithin = 5 * time.Second
+	// connectLimit bounds the connection of a command that may otherwise last for ever.
+	connectLimit = 5 * time.Second
 	// connectionRefused is Winsock's number, which package syscall's ECONNREFUSED is not.
 	connectionRefused = syscall.Errno(10061)
 )
@@ -37,14 +38,22 @@ type connection struct {
 func (c *connection) addFlags(cmd *cobra.Command, timeout time.Duration, about string) {
 	c.timeout = duration(timeout)
 	flags := cmd.Flags()
-	flags.StringVar(&c.url, "url", defaultURL, "`URL` of the router (environment: CLASP_URL)")
+	flags.StringVar(&c.url, "url", defaultURL, "`URL` of the router, port 7330 if it names none (environment: CLASP_URL)")
 	flags.StringVar(&c.token, "token", "", "`TOKEN` to show to it (environment: CLASP_TOKEN)")
 	flags.StringVar(&c.name, "name", "clasp "+cmd.Name(), "`NAME` of this session, told to the router")
 	flags.Var(&c.timeout, "timeout", about)
 }
 
+// within returns ctx with the time --timeout gives, of which 0 is for ever.
+func (c *connection) within(ctx context.Context) (context.Context, context.CancelFunc) {
+	if c.timeout == 0 {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeout(ctx, time.Duration(c.timeout))
+}
+
 // dial connects. Flags go before environment, environment before defaults.
-func (c *connection) dial(ctx context.Context, cmd *cobra.Command, o client.Options, within time.Duration) (*client.Client, error) {
+func (c *connection) dial(ctx context.Context, cmd *cobra.Command, o client.Options) (*client.Client, error) {
 	for flag, variable := range map[string]string{"url": "CLASP_URL", "token": "CLASP_TOKEN"} {
 		if value := os.Getenv(variable); value != "" && !cmd.Flags().Changed(flag) {
 			if err := cmd.Flags().Set(flag, value); err != nil {
@@ -53,10 +62,18 @@ func (c *connection) dial(ctx context.Context, cmd *cobra.Command, o client.Opti
 		}
 	}
 	o.Name, o.Token = c.name, c.token
-	ctx, cancel := context.WithTimeout(ctx, within)
+	ctx, cancel := context.WithTimeout(ctx, c.connectWithin())
 	defer cancel()
 	dialled, err := client.Dial(ctx, c.url, o)
 	return dialled, c.explain(err)
+}
+
+// connectWithin is how long the router may take to answer at first. A router that is not there is no reason to wait for ever.
+func (c *connection) connectWithin() time.Duration {
+	if c.timeout == 0 {
+		return connectLimit
+	}
+	return time.Duration(c.timeout)
 }
 
 // stoppable returns a context that ends with SIGINT or SIGTERM. A second signal
@@ -78,7 +95,7 @@ func (c *connection) explain(err error) error {
 			return fmt.Errorf("%w\n%s", err, advice)
 		}
 		return err
-	case errors.Is(err, client.ErrBadURL):
+	case errors.Is(err, client.ErrBadURL) || errors.Is(err, client.ErrBadOptions):
 		return exitError{exitUsage, err}
 	case errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, connectionRefused):
 		return fmt.Errorf("nothing listens at %s: start a router there with 'clasp server', or name another one with --url", c.url)
@@ -131,6 +148,45 @@ func (d *duration) String() string {
 }
 
 func (d *duration) Type() string { return "SECONDS" }
+
+// natural is a flag that is a whole number from 0 to its max.
+type natural struct {
+	n, max uint64
+	given  string // what Set got
+}
+
+func (n *natural) Set(text string) error {
+	value, err := strconv.ParseUint(text, 10, 64)
+	if err != nil || value > n.max {
+		return fmt.Errorf("is not a whole number from 0 to %d", n.max)
+	}
+	n.n, n.given = value, text
+	return nil
+}
+
+func (n *natural) String() string { return n.given }
+func (n *natural) Type() string   { return "N" }
+
+// distance is a flag that is a number from 0 up.
+type distance float64
+
+func (d *distance) Set(text string) error {
+	x, err := strconv.ParseFloat(text, 64)
+	if err != nil || !(x >= 0) || math.IsInf(x, 1) {
+		return errors.New("is not a number from 0 up")
+	}
+	*d = distance(x)
+	return nil
+}
+
+func (d *distance) String() string {
+	if *d == 0 {
+		return "" // the help then shows no default
+	}
+	return strconv.FormatFloat(float64(*d), 'g', -1, 64)
+}
+
+func (d *distance) Type() string { return "X" }
 
 // choice is a flag that takes one of a few words.
 type choice struct {

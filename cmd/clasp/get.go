@@ -3,7 +3,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"strings"
 	"time"
@@ -39,14 +38,14 @@ segment, '**' any number), each line is an address and its value.`,
 			return err
 		},
 	}
-	router.addFlags(cmd, 5*time.Second, "How long to wait for the router")
+	router.addFlags(cmd, 5*time.Second, "How long to wait for the router, 0 for ever")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "Print JSON, one line a param")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		ctx, stop := stoppable(cmd)
 		defer stop()
-		ctx, cancel := context.WithTimeout(ctx, time.Duration(router.timeout))
+		ctx, cancel := router.within(ctx)
 		defer cancel()
-		c, err := router.dial(ctx, cmd, client.Options{}, time.Duration(router.timeout))
+		c, err := router.dial(ctx, cmd, client.Options{})
 		if err != nil {
 			return err
 		}

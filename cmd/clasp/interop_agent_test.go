@@ -73,9 +73,11 @@ func startChromium(t *testing.T) *agent {
 	t.Cleanup(func() { os.RemoveAll(profile) })
 	return serveAgent(t, javaScript(t), func(control string) *exec.Cmd {
 		page := strings.TrimSuffix(strings.Replace(control, "ws:", "http:", 1), "control") + "browser.html"
-		return exec.Command(chromium, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+		cmd := exec.Command(chromium, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
 			"--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
 			"--user-data-dir="+profile, page)
+		cmd.Env = append(os.Environ(), "TMPDIR="+profile) // it leaves a folder there
+		return cmd
 	})
 }
 

@@ -397,7 +397,6 @@ func (s *stage) bundles(t *testing.T) {
 	t.Run("scheduled", func(t *testing.T) {
 		const delay = 1_000_000 // µs
 		at := s.agent.do(t, client, "bundle", arguments{"messages": messages("later"), "delay": delay})
-		expect(t, "before its time the peer received", s.sent(t, client))
 		rest := applied("later")
 		expect(t, "before the bundle the peer received", s.peer.until(t, rest[0]))
 		var due int64

@@ -8,13 +8,14 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"sync"
+	"syscall"
 
 	"github.com/clasp-studio/clasp/config"
+	"github.com/clasp-studio/clasp/router"
 )
 
 // levelTrace is one step below slog's lowest.
-const levelTrace = slog.LevelDebug - 4
+const levelTrace = router.LevelTrace
 
 // logLevels are the levels of --log-level.
 var logLevels = map[string]slog.Level{
@@ -32,21 +33,24 @@ type serverLog struct {
 	output *logOutput
 }
 
-// openLog opens the log that c describes; an empty file is stdout.
-func openLog(c config.Logging, stdout io.Writer) (*serverLog, error) {
-	l := &serverLog{output: &logOutput{stdout: stdout}}
+// openLog opens the log that c describes; an empty file is stdout. What goes
+// wrong with the log itself is said on stderr.
+func openLog(c config.Logging, stdout, stderr io.Writer) (*serverLog, error) {
 	file, err := openLogFile(c.File)
 	if err != nil {
 		return nil, err
 	}
-	l.output.use(file)
+	l := new(serverLog)
 	l.level.Set(logLevels[c.Level])
-	options := &slog.HandlerOptions{Level: &l.level, ReplaceAttr: nameTrace}
-	if c.Format == "json" {
-		l.Logger = slog.New(slog.NewJSONHandler(l.output, options))
-	} else {
-		l.Logger = slog.New(slog.NewTextHandler(l.output, options))
+	newLogger := func(w io.Writer) *slog.Logger {
+		options := &slog.HandlerOptions{Level: &l.level, ReplaceAttr: nameTrace}
+		if c.Format == "json" {
+			return slog.New(slog.NewJSONHandler(w, options))
+		}
+		return slog.New(slog.NewTextHandler(w, options))
 	}
+	l.output = startLogOutput(stdout, stderr, file, newLogger)
+	l.Logger = newLogger(l.output)
 	return l, nil
 }
 
@@ -64,37 +68,10 @@ func openLogFile(path string) (*os.File, error) {
 	if path == "" {
 		return nil, nil
 	}
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o640)
+	// Without waiting: a FIFO nobody reads is an error, not the end of the router.
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND|syscall.O_NONBLOCK, 0o640)
 	if err != nil {
 		return nil, fmt.Errorf("open the log file: %w", err)
 	}
 	return f, nil
-}
-
-// logOutput is where lines go now.
-type logOutput struct {
-	stdout io.Writer
-
-	mu   sync.Mutex
-	file *os.File // nil for stdout
-}
-
-func (o *logOutput) Write(line []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.file == nil {
-		return o.stdout.Write(line)
-	}
-	return o.file.Write(line)
-}
-
-// use sends the lines that follow to file (nil for stdout) and closes the file
-// before it.
-func (o *logOutput) use(file *os.File) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.file != nil {
-		_ = o.file.Close() // each line was written as it came; nothing is pending
-	}
-	o.file = file
 }

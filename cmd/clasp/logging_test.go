@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
+	"io"
 	"log/slog"
 	"strings"
 	"testing"
@@ -17,13 +19,14 @@ func TestLogLevels(t *testing.T) {
 		for i, name := range names {
 			t.Run(format+"/"+name, func(t *testing.T) {
 				var out bytes.Buffer
-				log, err := openLog(config.Logging{Level: name, Format: format}, &out)
+				log, err := openLog(config.Logging{Level: name, Format: format}, &out, io.Discard)
 				if err != nil {
 					t.Fatal(err)
 				}
 				for _, level := range []slog.Level{levelTrace, slog.LevelDebug, slog.LevelInfo, slog.LevelWarn, slog.LevelError} {
 					log.Log(context.Background(), level, "line")
 				}
+				log.output.close()
 				lines := strings.Split(strings.TrimSuffix(out.String(), "\n"), "\n")
 				if len(lines) != len(names)-i {
 					t.Fatalf("%d lines, want %d:\n%s", len(lines), len(names)-i, &out)
@@ -36,5 +39,56 @@ func TestLogLevels(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// stuck takes nothing until it is released, like a pipe nobody reads.
+type stuck struct {
+	bytes.Buffer
+	released chan struct{}
+}
+
+func (s *stuck) Write(p []byte) (int, error) {
+	<-s.released
+	return s.Buffer.Write(p)
+}
+
+// TestLogDrops: while nothing can be written, logging goes on; what there was no room for is counted, in its place.
+func TestLogDrops(t *testing.T) {
+	out := &stuck{released: make(chan struct{})}
+	log, err := openLog(config.Logging{Level: "error", Format: "json"}, out, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const total = 3 * logQueue
+	for i := range total {
+		log.Error("line", "number", i)
+	}
+	close(out.released)
+	log.output.close()
+	<-log.output.done // however slow this machine is
+
+	written, dropped := 0, 0
+	for line := range strings.Lines(out.String()) {
+		var record struct {
+			Msg           string
+			Number, Lines int
+		}
+		if err := json.Unmarshal([]byte(line), &record); err != nil {
+			t.Fatalf("not JSON: %s", line)
+		}
+		switch {
+		case dropped > 0:
+			t.Fatalf("after the word about the lines dropped: %s", line)
+		case record.Msg != "line":
+			dropped = record.Lines
+		case record.Number != written:
+			t.Fatalf("line %d came as number %d", record.Number, written)
+		default:
+			written++
+		}
+	}
+	if written < logQueue || dropped == 0 || written+dropped != total {
+		t.Errorf("%d lines written and %d said to be dropped, of %d", written, dropped, total)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"sync"
 	"time"
 
@@ -27,7 +28,7 @@ type pubCommand struct {
 	router connection
 
 	signal, phase, qos choice
-	id, rate           uint32
+	id, rate           natural
 	lines              bool
 
 	client  *client.Client
@@ -36,7 +37,10 @@ type pubCommand struct {
 }
 
 func newPubCommand() *cobra.Command {
-	p := pubCommand{signal: choice{"event", signalWords}, phase: choice{"", phaseWords}, qos: choice{"", qosWords}}
+	p := pubCommand{
+		signal: choice{"event", signalWords}, phase: choice{"", phaseWords}, qos: choice{"", qosWords},
+		id: natural{max: math.MaxUint32}, rate: natural{max: math.MaxUint32},
+	}
 	cmd := &cobra.Command{
 		Use:   "pub ADDRESS [VALUE]",
 		Short: "Send an event, a stream, a gesture or a timeline",
@@ -56,12 +60,12 @@ the router keeps it, as it keeps params.`,
 		Args: cobra.ArbitraryArgs,
 	}
 	p.cmd = cmd
-	p.router.addFlags(cmd, 5*time.Second, "How long to wait for the router, for each answer")
+	p.router.addFlags(cmd, 5*time.Second, "How long to wait for the router, for each answer; 0 for ever")
 	flags := cmd.Flags()
 	addChoice(cmd, &p.signal, "signal", "What to send")
 	addChoice(cmd, &p.phase, "phase", "Send this step of a gesture only")
-	flags.Uint32Var(&p.id, "id", 0, "`NUMBER` that tells gestures at the same time apart")
-	flags.Uint32Var(&p.rate, "rate", 0, "VALUE is an array of samples of a stream, taken `N` times a second")
+	flags.Var(&p.id, "id", "`NUMBER` that tells gestures at the same time apart")
+	flags.Var(&p.rate, "rate", "VALUE is an array of samples of a stream, taken `N` times a second")
 	flags.BoolVar(&p.lines, "lines", false, "Send each line of stdin, a JSON value, instead of VALUE")
 	addChoice(cmd, &p.qos, "qos", "Wait for no answer, until it is sent on, or until it is on disk (default confirm, of a timeline commit)")
 	flags.SetInterspersed(false) // see withNegatives
@@ -89,7 +93,7 @@ func (p *pubCommand) run(args []string) error {
 	}
 	ctx, stop := stoppable(p.cmd)
 	defer stop()
-	p.client, err = p.router.dial(ctx, p.cmd, client.Options{OnError: p.late.add}, time.Duration(p.router.timeout))
+	p.client, err = p.router.dial(ctx, p.cmd, client.Options{OnError: p.late.add})
 	if err != nil {
 		return err
 	}
@@ -117,7 +121,7 @@ func (p *pubCommand) check(args []string) (value any, err error) {
 	if err := address.Valid(args[0]); err != nil {
 		return nil, err
 	}
-	p.message = client.Publication{Address: args[0], Rate: p.rate, HasID: gesture || given("id"), ID: p.id, QoS: wire.Confirm}
+	p.message = client.Publication{Address: args[0], Rate: uint32(p.rate.n), HasID: gesture || given("id"), ID: uint32(p.id.n), QoS: wire.Confirm}
 	for signal := wire.Event; signal <= wire.Timeline; signal++ {
 		if signal.String() == p.signal.value {
 			p.message.Signal = signal
@@ -137,7 +141,11 @@ func (p *pubCommand) check(args []string) (value any, err error) {
 	if len(args) < 2 || args[1] == "-" {
 		return nil, nil
 	}
-	return parseValue(args[1])
+	v, err := parseValue(args[1])
+	if err == nil && p.rate.n > 0 {
+		_, err = samplesOf(v)
+	}
+	return v, err
 }
 
 // send sends what there is to send, and a gesture to its end.
@@ -155,7 +163,7 @@ func (p *pubCommand) send(ctx context.Context, value any) error {
 	}
 	var err error
 	if p.lines {
-		err = eachLine(ctx, p.cmd.InOrStdin(), func(v wire.Value) error { return one(v) })
+		err = eachLine(ctx, p.client, p.cmd.InOrStdin(), func(v wire.Value) error { return one(v) })
 	} else {
 		err = one(value)
 	}
@@ -164,7 +172,7 @@ func (p *pubCommand) send(ctx context.Context, value any) error {
 		err = p.publish(value)
 	}
 	if err == nil {
-		err = p.late.settle(p.client, time.Duration(p.router.timeout))
+		err = p.late.settle(p.client, &p.router)
 	}
 	return err
 }
@@ -180,7 +188,7 @@ func (p *pubCommand) publish(value any) error {
 		m.Value, m.Samples = nil, samples
 	}
 	// Not bound to Ctrl-C: what is on its way is seen through.
-	ctx, cancel := context.WithTimeout(context.Background(), time.Duration(p.router.timeout))
+	ctx, cancel := p.router.within(context.Background())
 	defer cancel()
 	_, err := p.client.Publish(ctx, m)
 	return err
@@ -222,14 +230,15 @@ func (l *lateErrors) add(err error) {
 	}
 }
 
-// settle waits until the router has taken everything, and returns the refusal if there was one.
-func (l *lateErrors) settle(c *client.Client, within time.Duration) error {
-	ctx, cancel := context.WithTimeout(context.Background(), within)
+// settle waits until the router has taken everything, and returns the first refusal if there was one.
+func (l *lateErrors) settle(c *client.Client, router *connection) error {
+	ctx, cancel := router.within(context.Background())
 	defer cancel()
-	if err := c.Ping(ctx); err != nil {
-		return err
-	}
+	err := c.Ping(ctx)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.first
+	if l.first != nil {
+		return l.first
+	}
+	return err
 }

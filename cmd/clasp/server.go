@@ -20,9 +20,14 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// stopWithin is how long sessions get for their last messages. With what comes
-// before and after, the process is gone within 10 s (operations, section 1).
-const stopWithin = 9 * time.Second
+// A process that was asked to stop is gone within 10 s (operations, section 1).
+const (
+	// stopWithin is how long sessions get for their last messages. The last lines
+	// of the log still fit in after it.
+	stopWithin = 8 * time.Second
+	// killAfter is when the process ends whatever it is doing.
+	killAfter = 10 * time.Second
+)
 
 func newServerCommand() *cobra.Command {
 	cmd := &cobra.Command{
@@ -43,6 +48,7 @@ Each option is also a key of the configuration file and an environment variable:
 Signals: SIGTERM and SIGINT stop the router, SIGHUP reloads the configuration.
 `)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		endWhateverHangs()
 		// From the first moment, so that an early signal ends things in order too.
 		signals := make(chan os.Signal, 4)
 		signal.Notify(signals, append(reloadSignals, os.Interrupt, syscall.SIGTERM)...)
@@ -53,9 +59,25 @@ Signals: SIGTERM and SIGINT stop the router, SIGHUP reloads the configuration.
 		if err != nil {
 			return err
 		}
-		return s.run(signals)
+		s.run(signals)
+		return nil
 	}
 	return cmd
+}
+
+// endWhateverHangs ends the process at the second signal to stop, and killAfter
+// the first. It says nothing, since saying something may be what hangs.
+func endWhateverHangs() {
+	stops := make(chan os.Signal, 2)
+	signal.Notify(stops, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-stops
+		select {
+		case <-stops:
+		case <-time.After(killAfter):
+		}
+		os.Exit(exitFailure)
+	}()
 }
 
 // server is a running router with its listeners.
@@ -68,8 +90,16 @@ type server struct {
 }
 
 // startServer opens everything the configuration names, or nothing.
-func startServer(given config.Given, stdout, stderr io.Writer) (*server, error) {
-	loaded, err := loadConfig(stderr, given)
+func startServer(given config.Given, stdout, stderr io.Writer) (_ *server, err error) {
+	loaded, err := config.Load(given, os.Environ())
+	defer func() {
+		if err != nil { // else they are in the log
+			printWarnings(stderr, loaded.Warnings)
+		}
+	}()
+	if err != nil {
+		err = reportProblems(stderr, err)
+	}
 	if lacking := loaded.Unavailable(); lacking != "" {
 		return nil, exitError{exitConfig, errors.New(lacking)}
 	}
@@ -80,10 +110,15 @@ func startServer(given config.Given, stdout, stderr io.Writer) (*server, error) 
 		return nil, reportProblems(stderr, missing)
 	}
 	c := loaded.Config
-	log, err := openLog(c.Logging, stdout)
+	log, err := openLog(c.Logging, stdout, stderr)
 	if err != nil {
 		return nil, exitError{exitConfig, err}
 	}
+	defer func() {
+		if err != nil {
+			log.output.close()
+		}
+	}()
 	r, err := router.New(router.Options{Name: c.Name, Logger: log.Logger, Limits: routerLimits(c.Limits), Conflicts: routerConflicts(c.Conflicts)})
 	if err != nil {
 		return nil, fmt.Errorf("start the router: %w", err)
@@ -94,17 +129,17 @@ func startServer(given config.Given, stdout, stderr io.Writer) (*server, error) 
 		return nil, listenError(err, c.Bind, c.Port, "--port")
 	}
 	s := &server{given: given, running: c, log: log, router: r, ws: socket}
-	s.announce(stdout, loaded.Warnings)
+	s.announce(loaded.Warnings)
 	return s, nil
 }
 
 // announce says that the server is ready. The banner is for people: machines
 // that read JSON from stdout, and whoever reads a log file, find records.
-func (s *server) announce(stdout io.Writer, warnings []string) {
+func (s *server) announce(warnings []string) {
 	listeners := []listener{webSocketListener(s.ws.Addr())}
 	c := s.running
-	if c.Logging.Format == "text" {
-		writeBanner(stdout, c.Name, c.File, listeners)
+	if c.Logging.Format == "text" || c.Logging.File != "" {
+		s.log.output.banner(banner(c.Name, c.File, listeners))
 	}
 	if c.Logging.Format == "json" || c.Logging.File != "" {
 		for _, l := range listeners {
@@ -122,49 +157,35 @@ func (s *server) warn(warnings []string) {
 }
 
 // run serves until a signal says to stop.
-func (s *server) run(signals <-chan os.Signal) error {
+func (s *server) run(signals <-chan os.Signal) {
 	for sig := range signals {
 		if sig == os.Interrupt || sig == syscall.SIGTERM {
-			return s.stop(sig, signals)
+			s.stop(sig)
+			return
 		}
 		s.reload()
 	}
-	return nil
 }
 
-// stop ends everything in order; a second signal to stop cuts it short.
-func (s *server) stop(sig os.Signal, signals <-chan os.Signal) error {
+// stop ends everything in order.
+func (s *server) stop(sig os.Signal) {
+	defer s.log.output.close()
 	s.log.Info("router stopping", "signal", sig.String())
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		if err := s.ws.Close(); err != nil {
-			s.log.Warn("listener not closed cleanly", "error", err)
-		}
-		ctx, cancel := context.WithTimeout(context.Background(), stopWithin)
-		defer cancel()
-		if err := s.router.Close(ctx); err != nil {
-			s.log.Warn("sessions did not end in time", "error", err)
-		}
-	}()
-	for {
-		select {
-		case <-done:
-			s.log.Info("router stopped")
-			s.log.output.use(nil)
-			return nil
-		case sig := <-signals:
-			if sig == os.Interrupt || sig == syscall.SIGTERM {
-				s.log.Warn("stopped at once by a second signal", "signal", sig.String())
-				return exitError{code: exitFailure}
-			}
-		}
+	if err := s.ws.Close(); err != nil {
+		s.log.Warn("listener not closed cleanly", "error", err)
 	}
+	ctx, cancel := context.WithTimeout(context.Background(), stopWithin)
+	defer cancel()
+	if err := s.router.Close(ctx); err != nil {
+		s.log.Warn("sessions did not end in time", "error", err)
+	}
+	s.log.Info("router stopped")
 }
 
 // reload reads and checks everything again and swaps what can be swapped, all
 // or nothing; connections stay.
 func (s *server) reload() {
+	s.reopenLog()
 	loaded, err := config.Load(s.given, os.Environ())
 	s.warn(loaded.Warnings)
 	if lacking := loaded.Unavailable(); err == nil && lacking != "" {
@@ -178,8 +199,6 @@ func (s *server) reload() {
 		return
 	}
 	next := loaded.Config
-	// Always a new descriptor, even for the same path: that is what a log
-	// rotation sends the signal for.
 	file, err := openLogFile(next.Logging.File)
 	if err != nil {
 		s.refuseReload(err)
@@ -201,6 +220,17 @@ func (s *server) reload() {
 	if len(restart) > 0 {
 		s.log.Warn("changed options wait for a restart", "options", restart)
 	}
+}
+
+// reopenLog opens the running log file anew. A log rotation sends the signal for
+// no other reason, so this does not depend on what else there is to reload.
+func (s *server) reopenLog() {
+	file, err := openLogFile(s.running.Logging.File)
+	if err != nil {
+		s.log.Error("the log stays in the old file", "error", err)
+		return
+	}
+	s.log.output.use(file)
 }
 
 // refuseReload says what is wrong, a record a problem, and that nothing

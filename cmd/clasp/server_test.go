@@ -247,6 +247,9 @@ func TestJSONLog(t *testing.T) {
 	if code := s.exit(t); code != 0 {
 		t.Fatalf("exit code %d", code)
 	}
+	if words := s.stderr.String(); words != "" {
+		t.Errorf("said on stderr what the log says: %s", words)
+	}
 	listening, warned := false, false
 	for line := range strings.Lines(s.stdout.String()) {
 		var record struct {
@@ -262,6 +265,67 @@ func TestJSONLog(t *testing.T) {
 	if !listening || !warned {
 		t.Errorf("listeners logged: %v, unknown variable logged: %v", listening, warned)
 	}
+}
+
+// TestJSONLogFile: with the log in a file, stdout is for people whatever the format of the log is.
+func TestJSONLogFile(t *testing.T) {
+	s := serve(t, nil, "--port", "0", "--bind", "127.0.0.1", "--log-format", "json", "--log-file", filepath.Join(t.TempDir(), "log"))
+	s.until(t, s.stdout.String, `(?s)^clasp \S+, router .*  WebSocket  ws://`)
+}
+
+// TestFullDisk: that lines are lost is said once, and the router goes on.
+func TestFullDisk(t *testing.T) {
+	const full = "/dev/full"
+	if _, err := os.Stat(full); err != nil {
+		t.Skip("this system has no ", full)
+	}
+	s := serve(t, nil, "--port", "0", "--bind", "127.0.0.1", "--log-file", full)
+	address := s.address(t)
+	for range 3 {
+		c := greeted(t, address)
+		ping(t, c)
+		_ = c.Close()
+	}
+	s.signal(t, syscall.SIGTERM)
+	if code := s.exit(t); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+	if words := s.stderr.String(); !regexp.MustCompile(`^clasp: log lines are lost: .*no space left on device\n$`).MatchString(words) {
+		t.Errorf("stderr: %q", words)
+	}
+}
+
+// TestLogFileKind: a FIFO would stop whoever writes to it, and a directory is no file.
+func TestLogFileKind(t *testing.T) {
+	dir := t.TempDir()
+	fifo := filepath.Join(dir, "fifo")
+	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{fifo, dir} {
+		s := serve(t, nil, "--port", "0", "--bind", "127.0.0.1", "--log-file", path)
+		if code := s.exit(t); code != 78 {
+			t.Errorf("%s: exit code %d, want 78", path, code)
+		}
+		if words := s.stderr.String(); !strings.HasPrefix(words, "--log-file: "+path+": ") {
+			t.Errorf("stderr: %s", words)
+		}
+	}
+}
+
+// TestBrokenRotation: a rotated log is let go even if the rest of the reload is refused.
+func TestBrokenRotation(t *testing.T) {
+	dir := t.TempDir()
+	path, log := filepath.Join(dir, "clasp.yaml"), filepath.Join(dir, "log")
+	write(t, path, "server: {port: 0, bind: 127.0.0.1, logging: {file: "+log+"}}\n")
+	s := serve(t, nil, "-c", path)
+	s.address(t)
+	if err := os.Rename(log, log+".1"); err != nil {
+		t.Fatal(err)
+	}
+	write(t, path, "server: {port: none}\n")
+	s.signal(t, syscall.SIGHUP)
+	s.until(t, func() string { text, _ := os.ReadFile(log); return string(text) }, "(?s)configuration problem.*old one stays in force")
 }
 
 // TestLogFile: the log goes to the file, stdout keeps the banner, and a rotated file is let go on SIGHUP.
@@ -366,8 +430,38 @@ func TestSecondSignal(t *testing.T) {
 	if code := s.exit(t); code != 1 {
 		t.Errorf("exit code %d, want 1", code)
 	}
-	if !strings.Contains(s.stdout.String(), "second signal") || strings.Contains(s.stdout.String(), "router stopped") {
+	if strings.Contains(s.stdout.String(), "router stopped") {
 		t.Error("it waited all the same")
+	}
+}
+
+// TestHang: a router that hangs where it cannot see a signal, here in a reload, is gone all the same.
+func TestHang(t *testing.T) {
+	t.Parallel() // takes as long as a stopping router has
+	path := filepath.Join(t.TempDir(), "clasp.yaml")
+	write(t, path, "server: {port: 0, bind: 127.0.0.1}\n")
+	s := serve(t, nil, "-c", path)
+	s.address(t)
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Mkfifo(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.signal(t, syscall.SIGHUP)
+	for deadline := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
+		silent, err := os.OpenFile(path, os.O_WRONLY|syscall.O_NONBLOCK, 0) // fails until the router reads
+		if err == nil {
+			defer silent.Close()
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal(err)
+		}
+	}
+	s.signal(t, syscall.SIGTERM)
+	if code := s.exit(t); code != 1 {
+		t.Errorf("exit code %d, want 1", code)
 	}
 }
 
@@ -436,6 +530,57 @@ func TestClosedStdout(t *testing.T) {
 	c := greeted(t, address) // logs that a session started, into the closed pipe
 	ping(t, c)
 	_ = c.Close()
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("it did not end cleanly: %v", err)
+	}
+}
+
+// TestUnreadStdout: a stdout that takes nothing any more costs log lines and nothing else.
+func TestUnreadStdout(t *testing.T) {
+	reader, writer, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reader.Close()
+	defer writer.Close()
+	if err := writer.SetWriteDeadline(time.Now().Add(100 * time.Millisecond)); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := writer.Write(make([]byte, 1<<24)); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Fatalf("the pipe took %d bytes, then: %v", n, err)
+	}
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := free.Addr().String()
+	_, port, _ := net.SplitHostPort(address) // a listener's own address
+	_ = free.Close()
+
+	cmd := claspCommand(t, nil, "server", "--port", port, "--bind", "127.0.0.1", "--log-level", "trace")
+	cmd.Stdout = writer
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cmd.Process.Kill() })
+	for deadline := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
+		c, err := net.Dial("tcp", address)
+		if err == nil {
+			_ = c.Close()
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal(err)
+		}
+	}
+	for range 3 {
+		c := greeted(t, address)
+		ping(t, c)
+		_ = c.Close()
+	}
 	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}

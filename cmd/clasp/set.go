@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/clasp-studio/clasp/router/address"
@@ -21,7 +22,7 @@ type setCommand struct {
 
 	lock, unlock, absolute, lines, hold, asJSON bool
 
-	revision uint64
+	revision natural
 	ttl      duration
 	qos      choice
 
@@ -32,9 +33,9 @@ type setCommand struct {
 }
 
 func newSetCommand() *cobra.Command {
-	s := setCommand{qos: choice{"confirm", qosWords}}
+	s := setCommand{revision: natural{max: math.MaxUint64}, qos: choice{"confirm", qosWords}}
 	cmd := &cobra.Command{
-		Use:   "set ADDRESS VALUE",
+		Use:   "set ADDRESS [VALUE]",
 		Short: "Write a param",
 		Long: `Write a param and print the revision it has got.
 
@@ -51,12 +52,12 @@ A lock lasts as long as the session that took it: keep it with --hold, or while
 		Args: cobra.ArbitraryArgs,
 	}
 	s.cmd = cmd
-	s.router.addFlags(cmd, 5*time.Second, "How long to wait for the router, for each answer")
+	s.router.addFlags(cmd, 5*time.Second, "How long to wait for the router, for each answer; 0 for ever")
 	flags := cmd.Flags()
 	flags.BoolVar(&s.lock, "lock", false, "Take the param's lock: no other session can write it")
 	flags.BoolVar(&s.unlock, "unlock", false, "Release the param's lock with this write")
 	flags.BoolVar(&s.hold, "hold", false, "Stay connected after the write, until Ctrl-C")
-	flags.Uint64Var(&s.revision, "if-revision", 0, "Write only if the param has revision `N`, 0 for only if there is none")
+	flags.Var(&s.revision, "if-revision", "Write only if the param has revision `N`, 0 for only if there is none")
 	flags.Var(&s.ttl, "ttl", "Let the param vanish this long after the last write or read, 0 for never")
 	flags.BoolVar(&s.absolute, "absolute", false, "Count --ttl from the write only")
 	flags.BoolVar(&s.lines, "lines", false, "Write each line of stdin, a JSON value, instead of VALUE")
@@ -85,18 +86,18 @@ func (s *setCommand) run(args []string) error {
 	}
 	ctx, stop := stoppable(s.cmd)
 	defer stop()
-	s.client, err = s.router.dial(ctx, s.cmd, client.Options{OnError: s.late.add}, time.Duration(s.router.timeout))
+	s.client, err = s.router.dial(ctx, s.cmd, client.Options{OnError: s.late.add})
 	if err != nil {
 		return err
 	}
 	defer s.client.Close()
 	if s.lines {
-		err = eachLine(ctx, s.cmd.InOrStdin(), func(v wire.Value) error { return s.write(v) })
+		err = eachLine(ctx, s.client, s.cmd.InOrStdin(), func(v wire.Value) error { return s.write(v) })
 	} else {
 		err = s.write(v)
 	}
 	if err == nil {
-		err = s.late.settle(s.client, time.Duration(s.router.timeout))
+		err = s.late.settle(s.client, &s.router)
 	}
 	if err == nil && s.hold {
 		select {
@@ -131,7 +132,7 @@ func (s *setCommand) check(args []string) (v wire.Value, err error) {
 	}
 	s.options = append(s.options, client.QoS(qosOf(s.qos.value)))
 	if given("if-revision") {
-		s.options = append(s.options, client.IfRevision(s.revision))
+		s.options = append(s.options, client.IfRevision(s.revision.n))
 	}
 	if s.lock {
 		s.options = append(s.options, client.Lock())
@@ -154,7 +155,7 @@ func (s *setCommand) check(args []string) (v wire.Value, err error) {
 // write writes one value and prints the answer.
 func (s *setCommand) write(v wire.Value) error {
 	// Not bound to Ctrl-C: what is on its way is seen through.
-	ctx, cancel := context.WithTimeout(context.Background(), time.Duration(s.router.timeout))
+	ctx, cancel := s.router.within(context.Background())
 	defer cancel()
 	ack, err := s.client.Set(ctx, s.address, v, s.options...)
 	out := s.cmd.OutOrStdout()

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -23,17 +24,17 @@ type subCommand struct {
 	patterns []*address.Pattern
 
 	types   []string
-	maxRate uint32
-	epsilon float64
-	count   int
+	maxRate natural
+	epsilon distance
+	count   natural
 	asJSON  bool
 
-	printed int
+	printed uint64
 	ended   chan error // gets one result: enough printed, or not printable
 }
 
 func newSubCommand() *cobra.Command {
-	s := subCommand{ended: make(chan error, 1)}
+	s := subCommand{maxRate: natural{max: math.MaxUint32}, count: natural{max: math.MaxUint64}, ended: make(chan error, 1)}
 	cmd := &cobra.Command{
 		Use:   "sub PATTERN...",
 		Short: "Print what changes and what is sent under some patterns",
@@ -64,9 +65,9 @@ params have already come first. A lost connection is made again.`,
 	s.router.addFlags(cmd, 0, "Stop after this long; an error if --count has not been reached (default never)")
 	flags := cmd.Flags()
 	flags.StringSliceVar(&s.types, "types", nil, "Only these `TYPES`: "+strings.Join(typeWords, ","))
-	flags.Uint32Var(&s.maxRate, "max-rate", 0, "At most `N` messages a second for each address (default no limit)")
-	flags.Float64Var(&s.epsilon, "epsilon", 0, "Leave out numbers that differ by less than `X` from the last one")
-	flags.IntVar(&s.count, "count", 0, "Stop after `N` messages (default never)")
+	flags.Var(&s.maxRate, "max-rate", "At most `N` messages a second for each address (default no limit)")
+	flags.Var(&s.epsilon, "epsilon", "Leave out numbers that differ by less than `X` from the last one")
+	flags.Var(&s.count, "count", "Stop after `N` messages (default never)")
 	flags.BoolVar(&s.asJSON, "json", false, "Print JSON, one line a message")
 	cmd.RunE = func(*cobra.Command, []string) error { return s.run() }
 	return cmd
@@ -89,13 +90,9 @@ func (s *subCommand) mask() (mask uint8, err error) {
 func (s *subCommand) run() error {
 	ctx, stop := stoppable(s.cmd)
 	defer stop()
-	within := connectWithin
-	if s.router.timeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, time.Duration(s.router.timeout))
-		defer cancel()
-	}
-	c, err := s.router.dial(ctx, s.cmd, client.Options{Reconnect: true, OnState: s.onState, OnError: s.onError}, within)
+	ctx, cancel := s.router.within(ctx)
+	defer cancel()
+	c, err := s.router.dial(ctx, s.cmd, client.Options{Reconnect: true, OnState: s.onState, OnError: s.onError})
 	if err != nil {
 		return s.unlessStopped(ctx, err)
 	}
@@ -104,7 +101,7 @@ func (s *subCommand) run() error {
 	if err != nil {
 		return err
 	}
-	options := client.SubscribeOptions{Types: types, MaxRate: s.maxRate, Epsilon: s.epsilon}
+	options := client.SubscribeOptions{Types: types, MaxRate: uint32(s.maxRate.n), Epsilon: float64(s.epsilon)}
 	for i, p := range s.patterns {
 		if _, err := c.Subscribe(ctx, p.String(), options, func(m *client.Message) { s.print(i, m) }); err != nil {
 			return s.unlessStopped(ctx, s.router.explain(err))
@@ -116,8 +113,8 @@ func (s *subCommand) run() error {
 	case <-c.Done():
 		return s.router.explain(c.Err())
 	case <-ctx.Done():
-		if s.count > 0 {
-			err = fmt.Errorf("%v have passed and not all of the %d messages have come", time.Duration(s.router.timeout), s.count)
+		if s.count.n > 0 {
+			err = fmt.Errorf("%v have passed and not all of the %d messages have come", time.Duration(s.router.timeout), s.count.n)
 		}
 		return s.unlessStopped(ctx, err)
 	}
@@ -137,7 +134,7 @@ func (s *subCommand) print(i int, m *client.Message) {
 	if slices.ContainsFunc(s.patterns[:i], earlier) {
 		return // printed for that one
 	}
-	if s.count > 0 && s.printed == s.count {
+	if s.count.n > 0 && s.printed == s.count.n {
 		return
 	}
 	s.printed++
@@ -148,7 +145,7 @@ func (s *subCommand) print(i int, m *client.Message) {
 	} else {
 		_, err = fmt.Fprintln(s.cmd.OutOrStdout(), line.text())
 	}
-	if err != nil || s.printed == s.count {
+	if err != nil || s.printed == s.count.n {
 		select {
 		case s.ended <- err:
 		default:

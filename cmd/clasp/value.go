@@ -33,19 +33,22 @@ func parseValue(text string) (wire.Value, error) {
 	if err == nil {
 		return v, nil
 	}
+	if json.Valid([]byte(text)) { // and yet no value: too deep, too long
+		return v, fmt.Errorf("value %s: %w", shortened(text), err)
+	}
 	trimmed := strings.TrimSpace(text)
 	word := strings.ToLower(trimmed)
 	switch {
 	case trimmed == "":
 		return v, errors.New(`the value is empty: for the empty string write '""'`)
 	case strings.ContainsRune("{[\"'+-.0123456789", rune(trimmed[0])):
-		return v, fmt.Errorf("value %s: it begins like JSON but is not: %w; for a string write '\"...\"'", trimmed, err)
+		return v, fmt.Errorf("value %s: it begins like JSON but is not: %w; for a string write '\"...\"'", shortened(trimmed), err)
 	case slices.Contains([]string{"true", "false", "null", "nil", "none", "nan", "inf", "infinity", "undefined"}, word):
 		return v, fmt.Errorf(`value %s: is it the string '"%s"', or one of true, false, null, {"$float":"NaN"}, {"$float":"Infinity"}?`, trimmed, trimmed)
 	}
 	encoded, err := wire.AppendAny(nil, text)
 	if err != nil {
-		return v, fmt.Errorf("value: %w", err)
+		return v, fmt.Errorf("%s: %w", shortened(text), inWords(err))
 	}
 	v, _, err = wire.ReadValue(encoded)
 	return v, err
@@ -54,14 +57,29 @@ func parseValue(text string) (wire.Value, error) {
 func parseJSON(text []byte) (wire.Value, error) {
 	encoded, err := wire.AppendFromJSON(nil, text)
 	if err != nil {
-		var bad *wire.ProtocolError
-		if errors.As(err, &bad) {
-			err = errors.New(bad.Message)
-		}
-		return wire.Value{}, err
+		return wire.Value{}, inWords(err)
 	}
 	v, _, err := wire.ReadValue(encoded)
 	return v, err
+}
+
+// inWords leaves the code out of what the wire package found wrong: there was no message yet.
+func inWords(err error) error {
+	var bad *wire.ProtocolError
+	if errors.As(err, &bad) {
+		return errors.New(bad.Message)
+	}
+	return err
+}
+
+// shortened is the beginning of a value, for a message about it.
+func shortened(text string) string {
+	const enough = 40
+	runes := []rune(strings.TrimSpace(text))
+	if len(runes) > enough {
+		runes = append(runes[:enough], []rune("...")...)
+	}
+	return shown(string(runes))
 }
 
 // readValue reads the one value that is all of r.
@@ -69,6 +87,9 @@ func readValue(r io.Reader) (wire.Value, error) {
 	text, err := io.ReadAll(r)
 	if err != nil {
 		return wire.Value{}, fmt.Errorf("read the value from stdin: %w", err)
+	}
+	if len(bytes.TrimSpace(text)) == 0 {
+		return wire.Value{}, errors.New("stdin is empty: it should hold a VALUE in JSON")
 	}
 	v, err := parseJSON(text)
 	if err != nil {
@@ -81,8 +102,8 @@ func readValue(r io.Reader) (wire.Value, error) {
 const maxLine = 1 << 20
 
 // eachLine calls f with the value of each line of r that is not blank, until r
-// ends, ctx ends (which is no error) or f fails.
-func eachLine(ctx context.Context, r io.Reader, f func(v wire.Value) error) error {
+// ends, ctx ends (which is no error), c ends (which is one) or f fails.
+func eachLine(ctx context.Context, c *client.Client, r io.Reader, f func(v wire.Value) error) error {
 	lines := make(chan []byte)
 	ended := make(chan error, 1)
 	ctx, cancel := context.WithCancel(ctx)
@@ -103,7 +124,12 @@ func eachLine(ctx context.Context, r io.Reader, f func(v wire.Value) error) erro
 		select {
 		case <-ctx.Done():
 			return nil
+		case <-c.Done():
+			return c.Err()
 		case err := <-ended:
+			if errors.Is(err, bufio.ErrTooLong) {
+				err = errors.New("the line is over 1 MiB")
+			}
 			if err != nil {
 				return fmt.Errorf("stdin, line %d: %w", n, err)
 			}

@@ -21,8 +21,7 @@ const (
 	kindGet                   // SNAPSHOT of one
 	kindSubscribe             // nothing; complete when the next answer comes
 	kindQuery                 // RESULTs; complete when the next answer comes
-	kindPing                  // PONG
-	kindFence                 // PONG, which nobody waits for; never refused
+	kindFence                 // SYNC with the same t1, which nobody waits for; takes no ERROR
 	kindSync                  // SYNC with the same t1
 )
 
@@ -31,7 +30,7 @@ type request struct {
 	kind    kind
 	qos     wire.QoS
 	address string // what its answer names: address, pattern or namespace; "" accepts any
-	t1      uint64 // of a SYNC
+	t1      uint64 // of a SYNC, which no other has
 	weight  int    // bytes the router may send for it, about
 	link    *link  // set when posted
 
@@ -106,6 +105,11 @@ type answers struct {
 	list   []*request // nil where one has gone from the middle
 	head   int
 	weight int // of all in it
+
+	// lost is the last ERROR 429 about nothing in particular that went to no request, nil once a SYNC has been answered. It may
+	// have been a request's, or that of the fence before it.
+	lost error
+	over []*request // complete by what came after them: to be finished once the link's lock is free
 }
 
 func (a *answers) push(r *request) {
@@ -131,7 +135,7 @@ func (a *answers) take(fits func(*request) bool, next bool) *request {
 		case fits(r):
 			a.remove(i)
 			for j := a.head; j < i; j++ {
-				a.pass(j)
+				a.pass(j, false)
 			}
 			a.trim()
 			return r
@@ -152,18 +156,53 @@ func (a *answers) first(fits func(*request) bool) *request {
 	return nil
 }
 
-func (a *answers) pass(i int) {
+// takeSync removes and returns the SYNC with this t1, nil if there is none. As it cannot be mistaken for another, it settles
+// what stands before it: that was answered, or has gone the way of the 429 that is lost.
+func (a *answers) takeSync(t1 uint64) *request {
+	for i := a.head; i < len(a.list); i++ {
+		r := a.list[i]
+		if r == nil || r.kind != kindSync && r.kind != kindFence || r.t1 != t1 {
+			continue
+		}
+		a.remove(i)
+		for j := a.head; j < i; j++ {
+			a.pass(j, true)
+		}
+		a.lost = nil
+		a.trim()
+		return r
+	}
+	return nil
+}
+
+// pass does what the answer to a later request means for the i-th; certain says that it was the answer to a SYNC.
+func (a *answers) pass(i int, certain bool) {
 	r := a.list[i]
 	switch {
 	case r == nil:
-	case r.implicit():
+	case r.kind == kindFence:
 		a.remove(i)
-		r.finish(nil) // takes no lock: see Client.Subscribe and Query
+	case r.implicit() || certain && a.lost != nil && r.qos != wire.Commit:
+		a.remove(i)
+		r.err = a.lost
+		a.over = append(a.over, r)
 	case r.abandoned && r.qos != wire.Commit:
 		a.remove(i)
 	default:
 		r.passed = true
 	}
+}
+
+// takeOver returns what is to be finished.
+func (a *answers) takeOver() []*request {
+	over := a.over
+	a.over = nil
+	return over
+}
+
+// waits reports whether somebody waits for an answer.
+func (a *answers) waits() bool {
+	return a.first(func(r *request) bool { return r.kind != kindFence && !r.abandoned }) != nil
 }
 
 // trim lets the queue start at its first request again.

@@ -4,14 +4,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/url"
 	"os"
+	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
+	"unicode/utf8"
 
 	"github.com/clasp-studio/clasp/router/wire"
 	"github.com/gorilla/websocket"
@@ -19,8 +23,8 @@ import (
 
 // Options of a client. The zero value is good for a short task.
 type Options struct {
-	Name  string // tells people at the router who this is
-	Token string // "" = none (protocol section 10)
+	Name  string // tells people at the router who this is; UTF-8, at most 255 bytes
+	Token string // "" = none (protocol section 10); UTF-8
 
 	// Reconnect dials again whenever the connection is lost, until Close, or until the router refuses for good (token,
 	// version). Waits start at BackoffMin (0 = 0.1 s), double up to BackoffMax (0 = 5 s) and vary by up to half, so that not
@@ -69,11 +73,12 @@ type Client struct {
 	done    chan struct{} // closed when the client has ended
 	inbox   inbox
 
-	link   atomic.Pointer[link]    // nil while not connected
-	hello  atomic.Pointer[welcome] // of the last handshake
-	clock  atomic.Pointer[clock]
-	closed atomic.Bool           // Close was called: no handler starts any more
-	end    atomic.Pointer[error] // why the client has ended
+	link    atomic.Pointer[link]    // nil while not connected
+	hello   atomic.Pointer[welcome] // of the last handshake
+	clock   atomic.Pointer[clock]
+	stamped atomic.Uint64         // the last t1 of a SYNC, see stamp
+	closed  atomic.Bool           // Close was called: no handler starts any more
+	end     atomic.Pointer[error] // why the client has ended
 
 	subs subscriptions
 
@@ -83,9 +88,10 @@ type Client struct {
 // welcome is what WELCOME said.
 type welcome struct{ session, router string }
 
-// Dial connects to the router at url (ws:// or wss://) and returns when the session is open: HELLO sent, WELCOME and the first
+// Dial connects to the router at url (ws://HOST[:PORT] or wss://HOST[:PORT]; without a port 7330, of wss 443) and returns when the session is open: HELLO sent, WELCOME and the first
 // SNAPSHOT received (protocol section 5). It tries once, whatever Options.Reconnect says. ctx bounds Dial only; without a
-// deadline it gives up after 10 s. A refusal by the router is an *Error.
+// deadline it gives up after 10 s. A refusal by the router is an *Error. For wss, and only then, the environment's proxy is
+// used (HTTPS_PROXY, NO_PROXY): ws is for the local network, which a proxy does not see.
 func Dial(ctx context.Context, url string, o Options) (*Client, error) {
 	if o.BackoffMin <= 0 {
 		o.BackoffMin = defaultBackoffMin
@@ -98,6 +104,9 @@ func Dial(ctx context.Context, url string, o Options) (*Client, error) {
 	}
 	target, err := parseURL(url)
 	if err != nil {
+		return nil, err
+	}
+	if err := o.check(); err != nil {
 		return nil, err
 	}
 	c := &Client{url: target, options: o, done: make(chan struct{})}
@@ -115,15 +124,78 @@ func Dial(ctx context.Context, url string, o Options) (*Client, error) {
 	return c, nil
 }
 
+// maxName is how many bytes of a name a router takes.
+const maxName = 255
+
+// check refuses what HELLO could not carry.
+func (o *Options) check() error {
+	switch {
+	case !utf8.ValidString(o.Name):
+		return fmt.Errorf("%w: the name %q is not UTF-8", ErrBadOptions, o.Name)
+	case len(o.Name) > maxName:
+		return fmt.Errorf("%w: the name has %d bytes, more than %d", ErrBadOptions, len(o.Name), maxName)
+	case !utf8.ValidString(o.Token):
+		return fmt.Errorf("%w: the token is not UTF-8", ErrBadOptions)
+	}
+	return nil
+}
+
+// parseURL checks a router's URL and completes it. Its errors show no password.
 func parseURL(text string) (string, error) {
 	u, err := url.Parse(text)
-	if err != nil || u.Host == "" || u.Scheme != "ws" && u.Scheme != "wss" {
-		return "", fmt.Errorf("%w: %q should look like ws://HOST:7330 or wss://HOST:7330", ErrBadURL, text)
+	if err != nil || u.Hostname() == "" || u.Scheme != "ws" && u.Scheme != "wss" {
+		return "", fmt.Errorf("%w: %q should look like ws://HOST:7330 or wss://HOST:7330", ErrBadURL, withoutUser(text))
+	}
+	if u.User != nil {
+		return "", fmt.Errorf("%w: %q names a user or a password, which a router does not know: leave that out and use a token",
+			ErrBadURL, withoutUser(text))
+	}
+	if port := u.Port(); port != "" {
+		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+			return "", fmt.Errorf("%w: %q: port %s is not one of 1 to 65535", ErrBadURL, text, port)
+		}
+	} else if u.Scheme == "ws" {
+		u.Host = strings.TrimSuffix(u.Host, ":") + ":7330"
 	}
 	if u.Path == "" {
 		u.Path = "/"
 	}
 	return u.String(), nil
+}
+
+// withoutUser is a URL, be it a wrong one, without what may be a password.
+func withoutUser(text string) string {
+	at := strings.LastIndexByte(text, '@')
+	if at < 0 {
+		return text
+	}
+	scheme, _, found := strings.Cut(text[:at], "://")
+	if !found {
+		return "..." + text[at:]
+	}
+	return scheme + "://..." + text[at:]
+}
+
+// proxy is the environment's, for wss only.
+func proxy(r *http.Request) (*url.URL, error) {
+	if r.URL.Scheme != "https" { // the library's word for wss
+		return nil, nil
+	}
+	return http.ProxyFromEnvironment(r)
+}
+
+// answered says what a server answered that opened no WebSocket.
+func answered(r *http.Response) error {
+	if r.StatusCode != http.StatusServiceUnavailable {
+		return fmt.Errorf("the server answered %q and no WebSocket: is it a CLASP router?", r.Status)
+	}
+	const enough = 200
+	body, err := io.ReadAll(io.LimitReader(r.Body, enough))
+	reason := strings.TrimSpace(string(body))
+	if err != nil || reason == "" {
+		return fmt.Errorf("the server answered %q", r.Status)
+	}
+	return fmt.Errorf("the server answered %q: %q", r.Status, reason)
 }
 
 // dial makes a connection and opens a session on it. Its first SNAPSHOT is returned, not handled.
@@ -143,7 +215,7 @@ func (c *Client) dial(ctx context.Context) (*link, []byte, error) {
 			}
 			return conn, err
 		},
-		Proxy:           http.ProxyFromEnvironment,
+		Proxy:           proxy,
 		Subprotocols:    []string{"clasp"},
 		ReadBufferSize:  32 << 10,
 		WriteBufferSize: 512, // the handshake only
@@ -156,7 +228,7 @@ func (c *Client) dial(ctx context.Context) (*link, []byte, error) {
 		case errors.Is(err, os.ErrDeadlineExceeded):
 			err = context.DeadlineExceeded // ctx's own, which the library puts on the connection
 		case response != nil && errors.Is(err, websocket.ErrBadHandshake):
-			err = fmt.Errorf("the server answered %q and no WebSocket: is it a CLASP router?", response.Status)
+			err = answered(response)
 		}
 		uncut()
 		return nil, nil, fmt.Errorf("dial %s: %w", c.url, err)

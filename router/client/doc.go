@@ -15,8 +15,9 @@
 // the router answers requests in the order it got them (protocol section 5), so the client
 // keeps a queue of what it has asked and reads it against the answers:
 //
-//   - ACK, PONG, SYNC and RESULT go to the first request in the queue that such an answer
-//     fits: same kind and, where the answer has one, same address (SYNC: same t1). What
+//   - A SYNC goes to the request with the same t1, which no other has.
+//   - ACK and RESULT go to the first request in the queue that such an answer
+//     fits: same kind and, where the answer has one, same address (the ACK of a bundle has none). What
 //     stood before it has been passed. A passed SUBSCRIBE or QUERY is complete, since
 //     only its refusal would have been told; another passed request was not answered, which
 //     is right for a commit (its ACK waits for the disk) and else ends with its context.
@@ -28,11 +29,16 @@
 //     scheduled bundle), and Options.OnError gets it. The same holds for ERROR 503 and 302 without
 //     an address, which are about the session.
 //   - So that the ERROR of a message at fire is not taken for that of a request sent after
-//     it, a PING goes between the two: what arrives before the PONG is not the request's.
-//     SUBSCRIBE and QUERY are followed by a PING as well, because the router does not say
+//     it, a SYNC goes between the two: what arrives before its answer is not the request's.
+//     SUBSCRIBE and QUERY are followed by a SYNC as well, because the router does not say
 //     when it accepts the first and when the second is complete.
 //
-// One case the wire cannot tell apart: a scheduled bundle that fails at its time, on an
+// A router with a rate limit may refuse such a SYNC too, and then nobody can say whose an ERROR
+// 429 is. OnError gets it, further SYNCs go out until one is answered, and every request
+// before that one which has no answer by then fails with the 429 (not a commit, whose ACK may be late).
+//
+// Cases the wire cannot tell apart: of several writes to one address that are on their way while a SYNC was refused, some
+// of them refused too, which were; and a scheduled bundle that fails at its time, on an
 // address for which a request is just then on its way. Use two clients if that matters.
 //
 // # Reconnecting

@@ -12,6 +12,8 @@ import (
 var (
 	// ErrBadURL says that what Dial got is no WebSocket URL.
 	ErrBadURL = errors.New("not the URL of a router")
+	// ErrBadOptions says that no router would take what Dial got in its Options.
+	ErrBadOptions = errors.New("not usable")
 	// ErrNotConnected says that there is no connection and nothing was sent.
 	ErrNotConnected = errors.New("not connected to the router: nothing was sent")
 	// ErrDisconnected says that the connection broke before the answer came: the request may or may not have been applied.

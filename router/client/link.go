@@ -27,6 +27,8 @@ const (
 	readLimit = 1 << 20
 	// farewell is how long the closing handshake may take.
 	farewell = 2 * time.Second
+	// probeAfter and probeAtMost are the first and the longest wait between fences that go out because one seems to be lost.
+	probeAfter, probeAtMost = 20 * time.Millisecond, time.Second
 )
 
 var errSilent = errors.New("no sign of life from the router")
@@ -55,8 +57,11 @@ type link struct {
 	requests answers
 	getSize  int         // bytes the answer of a GET is expected to have
 	paused   bool        // the reader waits for the handlers
-	asked    bool        // a PING was sent into the silence
+	asked    bool        // a SYNC was sent into the silence
 	watch    *time.Timer // looks for signs of life; nil without keepalive
+	probe    *time.Timer // asks on after a 429 that may have been a fence's; nil while there is nothing to find out
+
+	collectors []*collector // of snapshots
 }
 
 func newLink(c *Client, ws *websocket.Conn) *link {
@@ -148,7 +153,7 @@ func (l *link) postLocked(frame []byte, r *request) error {
 	if r == nil {
 		l.unfenced = true
 	} else {
-		if l.unfenced && r.kind != kindFence {
+		if l.unfenced || l.requests.lost != nil {
 			l.fenceLocked()
 		}
 		l.unfenced = false
@@ -166,16 +171,38 @@ func (l *link) postLocked(frame []byte, r *request) error {
 	return nil
 }
 
-// Frames that never change: magic, fire and binary, a payload of one byte (protocol section 1).
-var (
-	pingFrame = []byte{0x53, 0x01, 0, 1, byte(wire.TypePing)}
-	pongFrame = []byte{0x53, 0x01, 0, 1, byte(wire.TypePong)}
-)
+// pongFrame never changes: magic, fire and binary, a payload of one byte (protocol section 1).
+var pongFrame = []byte{0x53, 0x01, 0, 1, byte(wire.TypePong)}
 
-// fenceLocked sends a PING whose PONG parts the errors of what was sent before from those of what is sent after.
+// fenceLocked sends a SYNC whose answer parts the errors of what was sent before from those of what is sent after. It is no
+// PING, because it may be refused, and the PONG of the next one would then be taken for its own.
 func (l *link) fenceLocked() {
-	l.requests.push(&request{kind: kindFence})
-	l.pending = appendMessage(l.pending, finBinary, pingFrame)
+	t1 := l.client.stamp()
+	frame := append(make([]byte, 0, 32), 0x53, 0x01, 0, 10) // fire and binary, 10 bytes of payload
+	frame = wire.AppendSync(frame, wire.Sync{T1: t1})
+	l.requests.push(&request{kind: kindFence, t1: t1})
+	l.pending = appendMessage(l.pending, finBinary, frame)
+	signal(l.wake)
+}
+
+// probeLocked sees to it that there will be an answer by which those who wait learn that theirs was refused.
+func (l *link) probeLocked() {
+	if l.probe == nil {
+		l.probe = time.AfterFunc(probeAfter, func() { l.probeAgain(probeAfter) })
+	}
+}
+
+// probeAgain sends fences, ever more slowly, until one is answered or nobody waits any more.
+func (l *link) probeAgain(waited time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.probe = nil
+	if l.err != nil || l.closing || l.requests.lost == nil || !l.requests.waits() {
+		return
+	}
+	l.fenceLocked()
+	wait := min(2*waited, probeAtMost)
+	l.probe = time.AfterFunc(wait, func() { l.probeAgain(wait) })
 }
 
 // control sends a WebSocket control frame, whatever waits already.
@@ -232,8 +259,10 @@ func (l *link) fail(cause error) {
 	l.err = cause
 	left := l.requests.drain()
 	close(l.dead)
-	if l.watch != nil {
-		l.watch.Stop()
+	for _, timer := range []*time.Timer{l.watch, l.probe} {
+		if timer != nil {
+			timer.Stop()
+		}
 	}
 	end := fmt.Errorf("%w before the answer came, the request may or may not have been applied: %w", ErrDisconnected, cause)
 	if l.closing {
@@ -385,7 +414,7 @@ func (l *link) look() {
 		return
 	default:
 		l.asked = true
-		_ = l.postLocked(pingFrame, &request{kind: kindFence}) // cannot fail: the link is alive
+		l.fenceLocked()
 	}
 	l.watch.Reset(interval)
 	l.mu.Unlock()

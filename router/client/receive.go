@@ -20,8 +20,6 @@ func (l *link) receive(payload []byte) {
 		err = l.onAck(payload)
 	case wire.TypeError:
 		err = l.onError(payload)
-	case wire.TypePong:
-		l.answer(func(r *request) bool { return r.kind == kindPing || r.kind == kindFence }, nil)
 	case wire.TypeSync:
 		err = l.onSync(payload)
 	case wire.TypeResult:
@@ -42,20 +40,22 @@ func (l *link) hand(payload []byte) {
 	}
 }
 
-// answer finishes the request that an answer is for, after fill has put the answer into it.
-func (l *link) answer(fits func(*request) bool, fill func(*request)) {
+// answer takes the request that an answer is for out of the queue, and finishes it and what it settles by the way. fill puts
+// the answer into the request and says how it has ended.
+func (l *link) answer(take func(*answers) *request, fill func(*request) error) (found bool) {
 	l.mu.Lock()
-	r := l.requests.take(fits, false)
+	r := take(&l.requests)
 	abandoned := r == nil || r.abandoned
+	over := l.requests.takeOver()
 	l.takenLocked()
 	l.mu.Unlock()
-	if abandoned {
-		return
+	for _, r := range over {
+		r.finish(r.err)
 	}
-	if fill != nil {
-		fill(r)
+	if !abandoned {
+		r.finish(fill(r))
 	}
-	r.finish(nil)
+	return r != nil
 }
 
 func (l *link) onAck(payload []byte) error {
@@ -63,13 +63,15 @@ func (l *link) onAck(payload []byte) error {
 	if err != nil {
 		return err
 	}
-	l.answer(func(r *request) bool {
+	fits := func(r *request) bool {
 		if !m.HasAddress {
 			return r.kind == kindBundle
 		}
 		return (r.kind == kindAcked || r.kind == kindAnnounce) && r.address == string(m.Address)
-	}, func(r *request) {
+	}
+	l.answer(func(a *answers) *request { return a.take(fits, false) }, func(r *request) error {
 		r.ack = Ack{Revision: m.Revision, Locked: m.Locked, Holder: string(m.Holder)}
+		return nil
 	})
 	return nil
 }
@@ -80,16 +82,16 @@ func (l *link) onError(payload []byte) error {
 		return err
 	}
 	refused := &Error{Code: m.Code, Message: string(m.Message), Address: string(m.Address)}
-	l.mu.Lock()
-	r := l.requests.take(func(r *request) bool { return r.refusedBy(&m) }, true)
-	abandoned := r != nil && r.abandoned
-	l.takenLocked()
-	l.mu.Unlock()
-	switch {
-	case r == nil:
+	found := l.answer(func(a *answers) *request {
+		r := a.take(func(r *request) bool { return r.refusedBy(&m) }, true)
+		if r == nil && m.Code == wire.CodeLimit && !m.HasAddress && !a.empty() {
+			a.lost = refused
+			l.probeLocked()
+		}
+		return r
+	}, func(*request) error { return refused })
+	if !found {
 		return refused
-	case !abandoned:
-		r.finish(refused)
 	}
 	return nil
 }
@@ -100,11 +102,14 @@ func (l *link) onSync(payload []byte) error {
 		return err
 	}
 	now := time.Now()
-	l.answer(func(r *request) bool { return r.kind == kindSync && r.t1 == m.T1 }, func(r *request) { r.sync, r.answered = m, now })
+	l.answer(func(a *answers) *request { return a.takeSync(m.T1) }, func(r *request) error {
+		r.sync, r.answered = m, now
+		return nil
+	})
 	return nil
 }
 
-// onResult adds to the answer of the oldest QUERY; the PONG behind it completes it.
+// onResult adds to the answer of the oldest QUERY; the SYNC behind it completes it.
 func (l *link) onResult(payload []byte) error {
 	m, err := wire.DecodeResult(payload)
 	if err != nil {
@@ -132,17 +137,16 @@ func (l *link) onSnapshot(payload []byte) error {
 	if m.Count == 1 {
 		entries := m
 		e, _ := entries.Next()
-		l.mu.Lock()
-		r := l.requests.take(func(r *request) bool { return r.kind == kindGet && r.address == string(e.Address) }, true)
-		abandoned := r != nil && r.abandoned
-		l.getSize = max(len(payload), l.getSize*7/8)
-		l.takenLocked()
-		l.mu.Unlock()
-		if r != nil && !abandoned {
+		l.answer(func(a *answers) *request {
+			l.getSize = max(len(payload), l.getSize*7/8)
+			// Behind a fence that seems to be lost it is not the next in line.
+			return a.take(func(r *request) bool { return r.kind == kindGet && r.address == string(e.Address) }, a.lost == nil)
+		}, func(r *request) error {
 			r.param = paramOf(r.address, e)
-			r.finish(nil)
-		}
+			return nil
+		})
 	}
+	l.collect(m)
 	// The subscriptions get the answer of a GET too: to one that has fallen behind the router sends that value no second time.
 	if m.Count > 0 {
 		l.hand(payload)

@@ -7,8 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -238,38 +236,6 @@ func (c *Client) beginGet(ctx context.Context, addr string) (*request, error) {
 	return r, c.post(ctx, wire.Fire, wire.AppendGet(nil, wire.Get{Address: []byte(addr)}), r)
 }
 
-// Snapshot returns the params that match a pattern, in the order of their addresses. It asks which there are and then for
-// each, so it never misses one for being slow; a bundle that is applied meanwhile may show in part.
-func (c *Client) Snapshot(ctx context.Context, pattern string) ([]Param, error) {
-	signals, err := c.Query(ctx, pattern)
-	if err != nil {
-		return nil, err
-	}
-	gets := make([]*request, 0, len(signals))
-	for _, s := range signals {
-		if address.Valid(s.Address) != nil {
-			continue // announced as a pattern
-		}
-		get, err := c.beginGet(ctx, s.Address)
-		if err != nil {
-			return nil, err
-		}
-		gets = append(gets, get)
-	}
-	var params []Param
-	for _, get := range gets {
-		switch err := get.wait(ctx); {
-		case err == nil:
-			params = append(params, get.param)
-		case IsCode(err, wire.CodeNotFound): // announced and never set, or gone since
-		default:
-			return nil, err
-		}
-	}
-	slices.SortFunc(params, func(a, b Param) int { return strings.Compare(a.Address, b.Address) })
-	return slices.CompactFunc(params, func(a, b Param) bool { return a.Address == b.Address }), nil
-}
-
 // SignalInfo describes a signal: what ANNOUNCE registers and QUERY tells.
 type SignalInfo struct {
 	Address  string // may be a pattern when announced
@@ -353,18 +319,36 @@ func (s *SignalInfo) encode() (wire.SignalInfo, error) {
 	return info, nil
 }
 
-// Ping returns when the router has answered everything sent before.
+// Ping returns when the router has answered everything sent before. Over the router's rate it fails like any request, with
+// wire.CodeLimit.
 func (c *Client) Ping(ctx context.Context) error {
-	return c.ask(ctx, wire.Fire, wire.AppendPing(nil), &request{kind: kindPing})
+	_, err := c.syncRequest(ctx)
+	return err
+}
+
+// syncRequest asks with a SYNC and returns its answer.
+func (c *Client) syncRequest(ctx context.Context) (*request, error) {
+	r := &request{kind: kindSync, t1: c.stamp()}
+	return r, c.ask(ctx, wire.Fire, wire.AppendSync(nil, wire.Sync{T1: r.t1}), r)
+}
+
+// stamp returns the time in µs, Unix, and never the same twice.
+func (c *Client) stamp() uint64 {
+	for {
+		last := c.stamped.Load()
+		next := max(last+1, uint64(time.Now().UnixMicro()))
+		if c.stamped.CompareAndSwap(last, next) {
+			return next
+		}
+	}
 }
 
 // Sync measures how far the router's clock is ahead of this machine's, and how long a message takes there and back. Now follows
 // the router's clock from then on.
 func (c *Client) Sync(ctx context.Context) (offset, roundTrip time.Duration, err error) {
 	sent := time.Now()
-	// Two SYNCs in one µs may be taken for each other, and it does not matter.
-	r := &request{kind: kindSync, t1: uint64(sent.UnixMicro())}
-	if err := c.ask(ctx, wire.Fire, wire.AppendSync(nil, wire.Sync{T1: r.t1}), r); err != nil {
+	r, err := c.syncRequest(ctx)
+	if err != nil {
 		return 0, 0, err
 	}
 	elapsed := r.answered.Sub(sent)

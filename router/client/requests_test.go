@@ -43,6 +43,10 @@ func TestDial(t *testing.T) {
 func TestDialFails(t *testing.T) {
 	plain := httptest.NewServer(http.NotFoundHandler())
 	defer plain.Close()
+	full := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, "this router holds its limit of 3 connections", http.StatusServiceUnavailable)
+	}))
+	defer full.Close()
 	silent := startPipe(t, plain.Listener.Addr().String())
 	silent.freeze()
 	soon, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
@@ -57,6 +61,7 @@ func TestDialFails(t *testing.T) {
 		"no URL":         {t.Context(), "localhost:7330", "should look like ws://HOST:7330", nil},
 		"wrong scheme":   {t.Context(), "http://localhost:7330", "should look like ws://HOST:7330", nil},
 		"no router":      {t.Context(), "ws" + strings.TrimPrefix(plain.URL, "http"), "is it a CLASP router?", nil},
+		"full router":    {t.Context(), "ws" + strings.TrimPrefix(full.URL, "http"), `Unavailable": "this router holds its limit of 3 connections"`, nil},
 		"nobody listens": {t.Context(), "ws://127.0.0.1:1", "ws://127.0.0.1:1", syscall.ECONNREFUSED},
 		"silence":        {soon, silent.url, silent.url, context.DeadlineExceeded},
 	} {
@@ -70,6 +75,16 @@ func TestDialFails(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What HELLO cannot carry, no router gets to see.
+func TestDialRefusesBadOptions(t *testing.T) {
+	s := startServer(t)
+	for _, o := range []client.Options{{Name: "\xff"}, {Name: strings.Repeat("x", 256)}, {Token: "\xff"}} {
+		_, err := client.Dial(t.Context(), s.url, o)
+		wantErr(t, err, client.ErrBadOptions)
+	}
+	s.dial(t, client.Options{Name: strings.Repeat("x", 255)})
 }
 
 func TestSetGetEveryValue(t *testing.T) {
@@ -221,6 +236,110 @@ func TestRateLimitIsAnAnswerToo(t *testing.T) {
 	p, err := c.Get(t.Context(), "/fast")
 	if err != nil || int64(p.Revision) != applied.Load() || refused.Load() == 0 {
 		t.Errorf("revision %d, %v; %d applied, %d refused", p.Revision, err, applied.Load(), refused.Load())
+	}
+}
+
+// limit has the router allow each session n messages a second, 0 for any number.
+func (s *server) limit(tb testing.TB, n int) {
+	tb.Helper()
+	limits := s.router.Limits()
+	limits.MaxMessagesPerSecond = n
+	if err := s.router.Reload(limits, nil); err != nil {
+		tb.Fatal(err)
+	}
+}
+
+// Whatever is refused for its rate, the client's own fences too, every request ends, and answers keep going to their requests.
+func TestRateLimitOfFences(t *testing.T) {
+	s := startServer(t)
+	for name, ask := range map[string]func(c *client.Client, ctx context.Context, i int) error{
+		"set": func(c *client.Client, ctx context.Context, i int) error {
+			_, err := c.Set(ctx, "/a", i)
+			return err
+		},
+		"get": func(c *client.Client, ctx context.Context, _ int) error {
+			_, err := c.Get(ctx, "/a")
+			return err
+		},
+		"ping": func(c *client.Client, ctx context.Context, _ int) error { return c.Ping(ctx) },
+		"subscribe": func(c *client.Client, ctx context.Context, _ int) error {
+			_, err := c.Subscribe(ctx, "/a", client.SubscribeOptions{}, func(*client.Message) {})
+			return err
+		},
+		"query": func(c *client.Client, ctx context.Context, _ int) error {
+			_, err := c.Query(ctx, "/a")
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), patience)
+			defer cancel()
+			s.limit(t, 50)
+			c := s.dial(t, client.Options{Keepalive: -1})
+			for i := range 200 {
+				if _, err := c.Set(ctx, "/a", i, client.QoS(wire.Fire)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := ask(c, ctx, 1); !client.IsCode(err, wire.CodeLimit) {
+				t.Errorf("over the rate: %v, want error 429", err)
+			}
+			s.limit(t, 0)
+			for i := range 3 {
+				if err := ask(c, ctx, i); err != nil {
+					t.Errorf("limit lifted: %v", err)
+				}
+			}
+			ack := set(t, c, "/a", 5)
+			if p, err := c.Get(ctx, "/a"); err != nil || p.Revision != ack.Revision {
+				t.Errorf("answers are out of step: set %+v, get %+v, %v", ack, p, err)
+			}
+		})
+	}
+}
+
+// A snapshot takes few messages, however many params there are.
+func TestSnapshotUnderRateLimit(t *testing.T) {
+	s := startServer(t)
+	writer := s.dial(t, client.Options{})
+	const n = 1000
+	for i := range n {
+		if err := writer.SetAsync(t.Context(), fmt.Sprintf("/many/%03d", i), i, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := writer.Ping(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	s.limit(t, 20)
+	c := s.dial(t, client.Options{})
+	params, err := c.Snapshot(t.Context(), "/many/*")
+	if err != nil || len(params) != n {
+		t.Fatalf("%d params, %v; want %d", len(params), err, n)
+	}
+	for i, p := range params {
+		if p.Value.Any() != int64(i) || p.Revision != 1 || p.Writer != writer.Session() {
+			t.Fatalf("param %d is %+v", i, p)
+		}
+	}
+	eventually(t, "the subscription ends", func() bool { return s.router.Stats().Subscriptions == 0 })
+}
+
+// A handler may take a snapshot.
+func TestSnapshotInAHandler(t *testing.T) {
+	s := startServer(t)
+	c := s.dial(t, client.Options{})
+	set(t, c, "/a", 1)
+	done := make(chan error, 1)
+	subscribe(t, c, "/a", client.SubscribeOptions{}, func(*client.Message) {
+		params, err := c.Snapshot(t.Context(), "/**")
+		if err == nil && len(params) != 1 {
+			err = fmt.Errorf("%d params", len(params))
+		}
+		done <- err
+	})
+	if err := <-done; err != nil {
+		t.Error(err)
 	}
 }
 

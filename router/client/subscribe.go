@@ -46,10 +46,14 @@ type Subscription struct {
 type subscriptions struct {
 	generation atomic.Uint64 // changes with byID; tells the dispatcher to look again
 
+	last atomic.Uint32 // id given
+
 	mu   sync.Mutex // before the lock of a link
-	last uint32
 	byID map[uint32]*Subscription
 }
+
+// nextID returns an id that no other subscription of the client has had.
+func (s *subscriptions) nextID() uint32 { return s.last.Add(1) }
 
 // Subscribe asks for what matches pattern and returns when the router has accepted that. The present values of matching
 // params come first, marked Snapshot; they may come before Subscribe returns or after. A refusal is an *Error.
@@ -62,14 +66,13 @@ func (c *Client) Subscribe(ctx context.Context, pattern string, o SubscribeOptio
 		o.Types = 0xFF
 	}
 	s := &Subscription{client: c, pattern: p, options: o, handler: h}
+	s.id = c.subs.nextID()
 	c.subs.mu.Lock()
 	l := c.link.Load()
 	if l == nil {
 		c.subs.mu.Unlock()
 		return nil, fmt.Errorf("subscribe to %s: %w", pattern, c.notConnected())
 	}
-	c.subs.last++
-	s.id = c.subs.last
 	if s.begin, err = s.frame(); err != nil {
 		c.subs.mu.Unlock()
 		return nil, fmt.Errorf("subscribe to %s: %w", pattern, err)
