@@ -113,7 +113,7 @@ func TestAnswersAfterALostRefusal(t *testing.T) {
 			t.Errorf("with %v lost, %d requests are over, want %d", lost, len(over), len(want))
 		}
 		for _, r := range over {
-			if r.err != lost {
+			if !errors.Is(r.err, lost) {
 				t.Errorf("%+v: want %v", r, lost)
 			}
 		}

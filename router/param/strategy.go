@@ -33,14 +33,14 @@ func ParseStrategy(name string) (Strategy, error) {
 }
 
 // Refuses reports whether a write is turned down, given how its number stands to the
-// one there: above (1), below (-1) or equal (0). Values that cannot be compared are
-// taken as they come.
-func (s Strategy) Refuses(order int, comparable bool) bool {
+// one there: above (1), below (-1) or equal (0). When that is not known, because the two
+// cannot be compared, the write is taken.
+func (s Strategy) Refuses(order int, known bool) bool {
 	switch s {
 	case Max:
-		return comparable && order <= 0
+		return known && order <= 0
 	case Min:
-		return comparable && order >= 0
+		return known && order >= 0
 	default:
 		return false
 	}

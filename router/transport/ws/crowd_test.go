@@ -5,6 +5,7 @@ package ws_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"sync"
@@ -128,7 +129,8 @@ func TestConnectsAndDrops(t *testing.T) {
 			}
 			for {
 				if _, err := c.read(); err != nil {
-					if _, ok := err.(*closedError); ok {
+					var closed *closedError
+					if errors.As(err, &closed) {
 						return nil
 					}
 					return err
