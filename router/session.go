@@ -105,7 +105,9 @@ func (s *Session) Receive(data []byte) {
 	for !s.ending.Load() {
 		f, rest, err := wire.ReadFrame(data)
 		if err != nil {
-			s.badBytes(b, err)
+			if !s.greeted.Load() || s.withinRate(b, 1) {
+				s.badBytes(b, err)
+			}
 			return
 		}
 		s.dispatch(b, f)
