@@ -68,6 +68,8 @@ func TestLogDrops(t *testing.T) {
 	log.output.close()
 	<-log.output.done // however slow this machine is
 
+	// The writer may have got its turn before the queue was full or after: there may be
+	// one gap or two, and each is said where it is.
 	written, dropped := 0, 0
 	for line := range strings.Lines(out.String()) {
 		var record struct {
@@ -78,12 +80,10 @@ func TestLogDrops(t *testing.T) {
 			t.Fatalf("not JSON: %s", line)
 		}
 		switch {
-		case dropped > 0:
-			t.Fatalf("after the word about the lines dropped: %s", line)
 		case record.Msg != "line":
-			dropped = record.Lines
-		case record.Number != written:
-			t.Fatalf("line %d came as number %d", record.Number, written)
+			dropped += record.Lines
+		case record.Number != written+dropped:
+			t.Fatalf("line %d came after %d lines and %d said to be dropped", record.Number, written, dropped)
 		default:
 			written++
 		}
