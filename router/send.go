@@ -47,17 +47,23 @@ func (d *dirty) add(p *paramEntry) {
 // that has stopped reading must not keep what came and went since. It runs when the
 // list has doubled.
 func (d *dirty) tidy() {
-	kept := make([]*paramEntry, 0, len(d.set))
-	set := make(map[*paramEntry]struct{}, len(d.set))
-	for _, p := range d.order {
-		if _, ok := d.set[p]; ok && !p.Dead() {
-			if _, twice := set[p]; !twice {
-				set[p] = struct{}{}
-				kept = append(kept, p)
-			}
+	// A param may be in the set alone: catchUp has taken it off the list and is about
+	// to send it.
+	for p := range d.set {
+		if p.Dead() {
+			delete(d.set, p)
 		}
 	}
-	d.order, d.set = kept, set
+	kept := make([]*paramEntry, 0, len(d.set))
+	listed := make(map[*paramEntry]struct{}, len(d.set))
+	for _, p := range d.order {
+		_, twice := listed[p]
+		if d.has(p) && !twice {
+			listed[p] = struct{}{}
+			kept = append(kept, p)
+		}
+	}
+	d.order = kept
 	d.tidyAt = max(1024, 2*len(kept))
 }
 
@@ -93,13 +99,19 @@ func (s *Session) wakeLocked(b *batch) {
 // is given up: it would never be read.
 func (s *Session) overflowLocked(b *batch) {
 	s.out.queue.Clear()
-	m := wire.ErrorMessage{Code: wire.CodeOverloaded, Message: fmt.Appendf(nil,
-		"%d bytes wait for this client, which does not read them: connection closed", outbox.Hard)}
-	var p packet
-	if b.encode(&p, wire.Fire, func(dst []byte) []byte { return wire.AppendError(dst, m) }) == nil {
-		s.out.queue.Append(p.bytes(s.peer.Framing))
-	}
+	s.out.queue.Append(s.overloaded(b, "%d bytes wait for this client, which does not read them: connection closed", outbox.Hard))
 	s.closeLocked(b, ReasonSlow)
+}
+
+// overloaded encodes an ERROR 503. Its buffer is its own: those of the batch may hold
+// what is just being delivered.
+func (s *Session) overloaded(b *batch, format string, args ...any) []byte {
+	m := wire.ErrorMessage{Code: wire.CodeOverloaded, Message: fmt.Appendf(nil, format, args...)}
+	var p packet
+	if b.encode(&p, wire.Fire, func(dst []byte) []byte { return wire.AppendError(dst, m) }) != nil {
+		return nil // cannot be: the text is short
+	}
+	return p.bytes(s.peer.Framing)
 }
 
 // deliver queues a signal for a subscriber.
@@ -132,13 +144,9 @@ func (s *Session) noticeLocked(b *batch) {
 	if s.out.told != 0 && b.now-s.out.told < noticeEvery {
 		return
 	}
-	m := wire.ErrorMessage{Code: wire.CodeOverloaded, Message: fmt.Appendf(nil,
-		"%d messages dropped: this client reads too slowly", s.out.dropped)}
+	notice := s.overloaded(b, "%d messages dropped: this client reads too slowly", s.out.dropped)
 	s.out.told, s.out.dropped = max(b.now, 1), 0
-	var p packet
-	if b.encode(&p, wire.Fire, func(dst []byte) []byte { return wire.AppendError(dst, m) }) == nil {
-		s.queueLocked(b, p.bytes(s.peer.Framing))
-	}
+	s.queueLocked(b, notice)
 }
 
 // deliverParam queues the SET of a param, whose lock is held, for a subscriber.

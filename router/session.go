@@ -170,10 +170,8 @@ func (s *Session) Closed(r Reason) {
 	r = s.out.closing
 	s.out.gone = true
 	s.out.queue.Clear()
-	for _, c := range s.out.cursors {
-		s.router.welcoming.drop(c)
-	}
-	s.out.cursors, s.out.dirty, s.out.filters, s.out.deferred = nil, dirty{}, nil, nil
+	s.giveUpLocked()
+	s.out.filters, s.out.deferred = nil, nil
 	s.out.Unlock()
 	s.conn.Abort()
 
@@ -216,16 +214,21 @@ func (s *Session) closeLocked(b *batch, r Reason) {
 	}
 	s.out.closing = r
 	s.ending.Store(true)
-	for _, c := range s.out.cursors {
-		s.router.welcoming.drop(c)
-	}
-	s.out.cursors, s.out.dirty = nil, dirty{}
+	s.giveUpLocked()
 	if s.out.room != nil {
 		s.out.room.Broadcast()
 	}
 	// A client that does not read its last words must not hold the router up.
 	s.conn.Limit(lastWords)
 	s.wakeLocked(b)
+}
+
+// giveUpLocked drops the snapshots and values that were still to be sent.
+func (s *Session) giveUpLocked() {
+	for _, c := range s.out.cursors {
+		s.router.welcoming.drop(c)
+	}
+	s.out.cursors, s.out.redo, s.out.dirty = nil, nil, dirty{}
 }
 
 // lastWords is how long a client has to take what is queued when its session ends.
@@ -295,7 +298,7 @@ func (s *Session) dispatch(b *batch, f wire.Frame) {
 	case wire.TypeWelcome, wire.TypeSnapshot, wire.TypeAck, wire.TypeError, wire.TypeResult, wire.TypePong:
 		// No client has business sending these: ignored (section 5).
 	default:
-		err = &wire.ProtocolError{Code: wire.CodeBadMessage, Message: fmt.Sprintf("unknown message type 0x%02x", payload[0])}
+		err = wire.Check(payload) // says that there is no such type
 	}
 	if err != nil {
 		s.failErr(b, nil, err)
