@@ -1,0 +1,274 @@
+package store
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+)
+
+const (
+	// maxJournal is how many bytes in the journal begin a checkpoint before its time.
+	maxJournal = 8 << 20
+	// maxSlice bounds the bytes of records in one transaction of a checkpoint, and
+	// slicePages about the pages it writes: records that are not neighbours take one each.
+	// Commits that come meanwhile wait for it. The disk of a router without commits is used
+	// better with fewer, longer transactions.
+	maxSlice        = 32 << 10
+	slicePages      = 64
+	maxQuietSlice   = 512 << 10
+	slicePagesQuiet = 512
+	minSlice        = 4 << 10
+	// quiet is after how many transactions without commits none are expected.
+	quiet = 8
+	// maxClear is how many batches one transaction removes from the journal, and
+	// maxClearBytes about how many bytes.
+	maxClear      = 512
+	maxClearBytes = 2 << 20
+	// trimAfter is after how many bytes of records a round gives back the memory it took.
+	trimAfter = 1 << 20
+	// maxGone is how many revisions of expired addresses are kept at least.
+	maxGone = 32768
+)
+
+// round is a checkpoint, which is one transaction after the other: first those with slices
+// of what has changed, then those that clear the journal up to where it stood at the
+// beginning. A round that has begun is gone through to its end, whatever fails between.
+type round struct {
+	due     time.Time // there is nothing to do before
+	want    bool      // unless this says so, and the disk works
+	running bool
+	began   time.Time
+	given   bool   // Source has given everything
+	bytes   int    // of the slices written
+	slice   []byte // records that are not in params yet
+	size    int    // to ask Source for
+	quiet   int    // transactions since one had commits
+	broken  bool   // its last transaction failed
+
+	journal int    // bytes in the journal
+	first   uint64 // batches before this one are not in the journal any more
+	until   uint64 // batches before this one need not be there when everything is in params
+
+	cleared      uint64 // first, if the present transaction succeeds
+	clearedBytes int
+}
+
+// advance prepares the next part of a checkpoint, or reports that there is none to write
+// now.
+func (s *Store) advance() bool {
+	r := &s.round
+	if s.soon.Swap(false) || !r.running && r.journal > maxJournal && s.settled.Load() > r.first {
+		r.want = true
+	}
+	if !(r.want && s.disk.sound) && time.Now().Before(r.due) {
+		return false
+	}
+	for {
+		if !r.running {
+			s.begin()
+		}
+		if len(r.slice) == 0 && !r.given {
+			r.slice = s.source.Changed(r.slice[:0], r.size)
+			r.given = len(r.slice) == 0
+		}
+		switch {
+		case !r.given, r.first < r.until && !s.disk.suspect:
+			return true
+		case s.disk.suspect: // since the round began
+			r.running = false
+		case !s.disk.sound:
+			return true // nothing to write, but to see whether it can be
+		default:
+			s.end()
+			if !r.want {
+				return false
+			}
+		}
+	}
+}
+
+func (s *Store) begin() {
+	r := &s.round
+	r.running, r.given, r.want, r.bytes, r.began = true, false, false, 0, time.Now()
+	r.due = r.began // for all its parts, unless one fails
+	if s.disk.suspect {
+		s.disk.suspect = false
+		s.source.Everything()
+	}
+	// First this, then Checkpoint: what is settled is among what has changed.
+	r.until = s.settled.Load()
+	s.source.Checkpoint()
+}
+
+// end leaves as much time until the next round that what changes now is on the disk when
+// Interval has passed, if rounds take as long as this one. Half of the time is left to
+// other things.
+func (s *Store) end() {
+	r := &s.round
+	r.running = false
+	if r.bytes > trimAfter && s.disk.sound {
+		if err := s.disk.trim(); err != nil {
+			s.log.Debug("the memory of the state is not given back", "error", err)
+		}
+	}
+	took := time.Since(r.began)
+	r.due = r.began.Add(max(s.o.Interval-took, s.o.Interval/2))
+}
+
+// write is the part's content of a transaction.
+func (r *round) write(tx *bolt.Tx, epoch uint32) error {
+	r.cleared, r.clearedBytes = r.first, 0
+	if len(r.slice) > 0 {
+		return fold(tx, r.slice, epoch)
+	}
+	return r.clear(tx)
+}
+
+// wrote notes how the transaction went, which has written that many pages and commits.
+func (r *round) wrote(err error, pages, commits int) {
+	r.broken = err != nil
+	if err != nil {
+		r.due = time.Now().Add(retry)
+		return
+	}
+	r.first, r.journal = r.cleared, r.journal-r.clearedBytes
+	if len(r.slice) > 0 {
+		r.bytes += len(r.slice)
+		r.resize(pages, commits)
+	}
+	r.slice = r.slice[:0]
+}
+
+// resize takes the size of the next slice from how the last one went.
+func (r *round) resize(pages, commits int) {
+	if r.quiet++; commits > 0 {
+		r.quiet = 0
+	}
+	atMost, aim := maxSlice, slicePages
+	if r.quiet >= quiet {
+		atMost, aim = maxQuietSlice, slicePagesQuiet
+	}
+	switch {
+	case pages > aim:
+		r.size /= 2
+	case pages < aim/2:
+		r.size *= 2
+	}
+	r.size = max(minSlice, min(r.size, atMost))
+}
+
+// clear removes the oldest batches from the journal.
+func (r *round) clear(tx *bolt.Tx) error {
+	journal := tx.Bucket(journalBucket)
+	journal.FillPercent = 1
+	var keys [][]byte
+	r.cleared = r.until
+	cursor := journal.Cursor()
+	for key, value := cursor.First(); key != nil; key, value = cursor.Next() {
+		n := binary.BigEndian.Uint64(key)
+		if n >= r.until {
+			break
+		}
+		if len(keys) >= maxClear || r.clearedBytes >= maxClearBytes {
+			r.cleared = n
+			break
+		}
+		keys = append(keys, bytes.Clone(key))
+		r.clearedBytes += len(value)
+	}
+	for _, key := range keys {
+		if err := journal.Delete(key); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fold writes records into params, and those without a value into gone.
+func fold(tx *bolt.Tx, records []byte, epoch uint32) error {
+	params := tx.Bucket(paramsBucket)
+	params.FillPercent = 0.9
+	for len(records) > 0 {
+		r, rest, err := readRecord(records, epoch)
+		if err != nil {
+			return err
+		}
+		record := records[:len(records)-len(rest)]
+		records = rest
+		if old := params.Get(r.Address); old != nil {
+			// What cannot be read is no reason to keep it.
+			if old, _, err := readRecord(old, epoch); err == nil && old.Revision > r.Revision {
+				continue
+			}
+		}
+		if r.Value != nil {
+			err = params.Put(r.Address, record)
+		} else if err = params.Delete(r.Address); err == nil {
+			err = bury(tx, r.Address, record, epoch)
+		}
+		if err != nil {
+			return fmt.Errorf("store %s: %w", r.Address, err)
+		}
+	}
+	return nil
+}
+
+// forgottenKey is where about keeps the highest revision of those that gone has dropped, as
+// the record of an address without a name, so that it moves on with the epochs.
+var forgottenKey = []byte("forgotten")
+
+// bury puts the revision of an expired address into the newer half of gone. When that is
+// full, the older half is dropped and becomes the newer one. A half's sequence counts what
+// was put: the full one has reached maxGone.
+func bury(tx *bolt.Tx, address, record []byte, epoch uint32) error {
+	newer, older := gone0Bucket, gone1Bucket
+	if tx.Bucket(newer).Sequence() >= maxGone {
+		newer, older = older, newer
+	}
+	half := tx.Bucket(newer)
+	if err := half.Put(address, record); err != nil {
+		return err
+	}
+	n, err := half.NextSequence()
+	if err != nil || n < maxGone {
+		return err
+	}
+	if err := forget(tx, tx.Bucket(older), epoch); err != nil {
+		return err
+	}
+	if err := tx.DeleteBucket(older); err != nil {
+		return err
+	}
+	_, err = tx.CreateBucket(older)
+	return err
+}
+
+// forget keeps the highest revision of a bucket that is dropped: its addresses go on above.
+func forget(tx *bolt.Tx, gone *bolt.Bucket, epoch uint32) error {
+	about := tx.Bucket(aboutBucket)
+	last, err := readForgotten(about, epoch)
+	if err != nil {
+		return err
+	}
+	if err := gone.ForEach(func(_, value []byte) error {
+		r, _, err := readRecord(value, epoch)
+		last = max(last, r.Revision)
+		return err
+	}); err != nil || last == 0 {
+		return err
+	}
+	return about.Put(forgottenKey, appendRecord(nil, &Record{Revision: last}, epoch))
+}
+
+// readForgotten returns what forget has kept, 0 when it is nothing.
+func readForgotten(about *bolt.Bucket, epoch uint32) (uint64, error) {
+	value := about.Get(forgottenKey)
+	if value == nil {
+		return 0, nil
+	}
+	r, _, err := readRecord(value, epoch)
+	return r.Revision, err
+}

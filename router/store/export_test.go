@@ -1,0 +1,7 @@
+package store
+
+// Suspect does what a failed sync does. Call it before Start.
+func (s *Store) Suspect() { s.disk.sound, s.disk.stale, s.disk.suspect = false, true, true }
+
+// MaxGone is how many revisions of expired addresses each half keeps.
+const MaxGone = maxGone

@@ -1,0 +1,251 @@
+package store
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+)
+
+// Options open a store.
+type Options struct {
+	Path     string
+	Interval time.Duration // between checkpoints, 0 = 5 s
+	Copies   time.Duration // between generations, 0 = 30 min
+	Logger   *slog.Logger  // nil logs nothing
+	// Wrote is told of every transaction that was to write, and must not block; may be nil.
+	Wrote func(took time.Duration, err error)
+}
+
+// Commit is a write that waits for the disk.
+type Commit interface {
+	// Records returns what is to be stored, as Append made it. All of it is stored
+	// or nothing. It is called more than once and must not change until Settle.
+	Records() []byte
+}
+
+// Source is the engine, as the store sees it. The store calls it from one goroutine a
+// method at a time; it may take the locks of params. No method may wait for a Commit.
+type Source interface {
+	// Settle tells the outcome of commits, in the order they were handed over. With an
+	// error, none of them is stored. When it returns, what is stored counts: the params
+	// are among the changed ones.
+	Settle(commits []Commit, err error)
+	// Checkpoint begins a round: Changed goes through what has changed until now. A
+	// round is always gone through to its end before the next begins.
+	Checkpoint()
+	// Changed appends the records of changed params that it has not given yet in this
+	// round, in address order, until about size bytes are added. It appends nothing at
+	// the end.
+	Changed(dst []byte, size int) []byte
+	// Everything makes all params changed ones.
+	Everything()
+}
+
+// ErrClosed is the outcome of a commit that came after Close.
+var ErrClosed = errors.New("the store is closed")
+
+// Store is an open file. Its methods may be called from any goroutine.
+type Store struct {
+	o        Options
+	log      *slog.Logger
+	recovery Recovery
+	release  func() // of the lock file
+	epoch    uint32
+	base     uint64
+
+	queue   queue
+	source  Source        // nil before Start
+	settled atomic.Uint64 // batches of the journal before this one are settled
+	soon    atomic.Bool   // Soon was called
+	wake    chan struct{} // there is something for the owner
+	done    chan struct{} // closed when everything of the store has ended
+	copies  copies
+	health  health
+	late    sync.Mutex // held to settle commits that came after the end
+
+	// These belong to the goroutine that writes: own, before Start the caller.
+	disk    disk
+	round   round
+	records []byte // of the present batch
+
+	closing  sync.Once
+	closeCtx context.Context // set by the first Close, before the queue is closed
+	closeErr error           // set before done is closed
+}
+
+// Open locks and checks the file, or puts the newest good generation in its place, and
+// notes in it that a router is running. What it had to do is logged and told by Recovery.
+//
+// Errors: *InUseError when another router has the file; ErrNotWritable. A disk that is full
+// is no error: the store is open, and Health says that it fails until there is room.
+func Open(o Options) (*Store, error) {
+	if o.Interval <= 0 {
+		o.Interval = 5 * time.Second
+	}
+	if o.Copies <= 0 {
+		o.Copies = 30 * time.Minute
+	}
+	release, err := lockFile(o.Path)
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{
+		o:       o,
+		log:     o.Logger,
+		release: release,
+		wake:    make(chan struct{}, 1),
+		done:    make(chan struct{}),
+	}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	s.queue.init()
+	s.copies.init()
+	s.disk.path = o.Path
+	s.round.size = maxSlice
+	if err := s.open(); err != nil {
+		err = errors.Join(err, s.disk.close())
+		release()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *Store) open() (err error) {
+	if s.recovery, err = recoverFile(s.o.Path, time.Now()); err != nil {
+		return err
+	}
+	if s.recovery.Number != 0 || len(s.recovery.SetAside) > 0 {
+		s.log.Warn(s.recovery.String())
+	}
+	s.epoch = s.nextEpoch(true)
+	err = s.disk.reopen()
+	if err == nil {
+		if err := s.disk.view(func(db *bolt.DB) error { return db.View(s.read) }); err != nil {
+			return err
+		}
+	}
+	if err != nil && !(full(err) && s.recovery.Fresh) {
+		return writeError(err)
+	}
+	s.disk.epoch = s.epoch
+	s.base = max(s.base, uint64(s.epoch)<<epochShift)
+	// The epoch must be on the disk before a client hears of its revisions. When the disk
+	// is full this is done with the first transaction that succeeds.
+	_ = s.write(false, nil) // Health tells
+	return nil
+}
+
+// nextEpoch is the one that begins with a file that was closed in order, or not.
+func (s *Store) nextEpoch(clean bool) uint32 {
+	switch {
+	case s.recovery.Number != 0: // how far the lost file had got, nobody knows
+		return s.recovery.Epoch + lostEpochs
+	case clean:
+		return s.recovery.Epoch
+	}
+	return s.recovery.Epoch + 1
+}
+
+// lostEpochs is how many epochs a lost file may have been ahead of what was found.
+const lostEpochs = 4096
+
+// read takes from the file its epoch, where unknown addresses begin, and where the journal
+// does.
+func (s *Store) read(tx *bolt.Tx) error {
+	bucket := tx.Bucket(aboutBucket)
+	if bucket == nil {
+		return nil // a new file
+	}
+	about, err := readAbout(bucket.Get)
+	if err != nil {
+		return fmt.Errorf("read %s: %w", s.o.Path, err)
+	}
+	s.epoch = s.nextEpoch(about.Clean)
+	if last, err := readForgotten(bucket, s.epoch); err != nil {
+		return fmt.Errorf("read %s: %w", s.o.Path, err)
+	} else if last > 0 {
+		s.base = last
+	}
+	if b := tx.Bucket(journalBucket); b != nil {
+		if key, _ := b.Cursor().First(); key != nil {
+			s.round.first = binary.BigEndian.Uint64(key)
+			last, _ := b.Cursor().Last()
+			s.disk.next = binary.BigEndian.Uint64(last) + 1
+		}
+	}
+	return nil
+}
+
+// full reports whether err means that there is no room on the disk: a state that passes.
+func full(err error) bool {
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, syscall.EFBIG) ||
+		runtime.GOOS == "windows" && errors.Is(err, windowsFull)
+}
+
+// windowsFull is ERROR_DISK_FULL, which package syscall does not make an ENOSPC of.
+const windowsFull = syscall.Errno(112)
+
+// Load calls restore with every record, each a view valid during the call only. An
+// address may come more than once: the higher revision counts, the later record at the
+// same one. journaled says that the record is not in params yet, so that it must be among
+// the changed ones of the first checkpoint. Call it once, before Start. The file is read
+// without mapping it, so that it does not count towards the process's memory.
+func (s *Store) Load(restore func(r Record, journaled bool)) error {
+	if s.disk.db == nil {
+		return nil // there is none yet, for lack of room
+	}
+	each := func(b []byte, journaled bool) error {
+		for len(b) > 0 {
+			r, rest, err := readRecord(b, s.epoch)
+			if err != nil {
+				return err
+			}
+			restore(r, journaled)
+			b = rest
+		}
+		return nil
+	}
+	var journal []byte
+	err := walkFile(s.o.Path, func(bucket string, key, value []byte) error {
+		switch bucket {
+		case string(journalBucket):
+			// Kept for the end: at the same revision the later one counts.
+			journal = append(journal, value...)
+			return nil
+		case string(paramsBucket), string(gone0Bucket), string(gone1Bucket):
+			return each(value, false)
+		}
+		return nil
+	})
+	if err == nil {
+		err = each(journal, true)
+	}
+	if err != nil {
+		return fmt.Errorf("load %s: %w", s.o.Path, err)
+	}
+	s.round.journal = len(journal)
+	s.settled.Store(s.disk.next)
+	return nil
+}
+
+// Base is the revision that addresses begin after which the file does not know.
+func (s *Store) Base() uint64 { return s.base }
+
+// Append appends a record for Commit or Changed.
+func (s *Store) Append(dst []byte, r *Record) []byte { return appendRecord(dst, r, s.epoch) }
+
+// Path is where the file is.
+func (s *Store) Path() string { return s.o.Path }
+
+// Recovery says what Open had to do to get a file that is in order.
+func (s *Store) Recovery() Recovery { return s.recovery }

@@ -1,0 +1,278 @@
+package store
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"math"
+	"os"
+	"slices"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+)
+
+// Export calls f with the record of every param in the file, in address order, as it
+// counts: whichever of params and journal is newer, and none of what has expired since. The
+// record is a view valid during the call. The report says what the file holds.
+//
+// Errors: *InUseError when a router has the file, *DamageError, that it cannot be read, or
+// what f returns. f may have been called before damage is found: Check the file first where
+// that matters.
+func Export(path string, f func(Record) error) (Report, error) {
+	release, err := lockToRead(path)
+	if err != nil {
+		return Report{}, err
+	}
+	defer release()
+	report, err := export(path, f)
+	if err != nil {
+		return report, fmt.Errorf("export %s: %w", path, err)
+	}
+	return report, nil
+}
+
+func export(path string, f func(Record) error) (Report, error) {
+	var report Report
+	err := readPages(path, &report, func(p *pages) error {
+		m := merger{f: f, gone: make(map[string]uint64), journal: make(map[string]Record)}
+		if err := p.verify(&report, m.record); err != nil {
+			return err
+		}
+		return m.until(nil)
+	})
+	return report, err
+}
+
+// merger puts together what the buckets hold. They come in the order of their names: what
+// is gone and the journal, neither of which is large, before params.
+type merger struct {
+	f       func(Record) error
+	gone    map[string]uint64 // revisions
+	journal map[string]Record // of each address the one that counts
+	order   []string          // addresses in journal still to come, nil until it is complete
+}
+
+func (m *merger) record(bucket string, r Record) error {
+	switch bucket {
+	case string(journalBucket):
+		if old, ok := m.journal[string(r.Address)]; !ok || r.Revision >= old.Revision {
+			r.Address, r.Value, r.Writer = bytes.Clone(r.Address), bytes.Clone(r.Value), bytes.Clone(r.Writer)
+			m.journal[string(r.Address)] = r
+		}
+		return nil
+	case string(paramsBucket):
+		if err := m.until(r.Address); err != nil {
+			return err
+		}
+		if len(m.order) > 0 && m.order[0] == string(r.Address) {
+			m.order = m.order[1:]
+			if j := m.journal[string(r.Address)]; j.Revision >= r.Revision {
+				r = j
+			}
+		}
+		return m.emit(r)
+	default:
+		m.gone[string(r.Address)] = max(m.gone[string(r.Address)], r.Revision)
+		return nil
+	}
+}
+
+// until hands out what is in the journal only, of addresses before one; nil is the end.
+func (m *merger) until(address []byte) error {
+	if m.order == nil {
+		m.order = append([]string{}, slices.Sorted(maps.Keys(m.journal))...)
+	}
+	for len(m.order) > 0 && (address == nil || m.order[0] < string(address)) {
+		r := m.journal[m.order[0]]
+		m.order = m.order[1:]
+		if err := m.emit(r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (m *merger) emit(r Record) error {
+	if gone, ok := m.gone[string(r.Address)]; r.Value == nil || ok && gone >= r.Revision {
+		return nil
+	}
+	return m.f(r)
+}
+
+// Import makes a database of records that come one by one. It is built beside its place,
+// so that there is all of it or nothing.
+type Import struct {
+	path, temp string
+	release    func()
+	db         *bolt.DB
+	records    []byte // that have come and are not in db yet, one after another
+}
+
+// importStep is how many bytes of records are written in one transaction.
+const importStep = 4 << 20
+
+// NewImport begins to make the database at path. Nothing may be there.
+//
+// Errors: *InUseError when a router is there nevertheless, ErrNotWritable, fs.ErrExist.
+func NewImport(path string) (*Import, error) {
+	release, err := lockFile(path)
+	if err != nil {
+		return nil, err
+	}
+	im := &Import{path: path, temp: path + tempInfix + "import", release: release}
+	if err := im.open(); err != nil {
+		return nil, errors.Join(fmt.Errorf("import %s: %w", path, writeError(err)), im.end())
+	}
+	return im, nil
+}
+
+func (im *Import) open() error {
+	if err := im.vacant(); err != nil {
+		return err
+	}
+	if err := os.Remove(im.temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	db, err := bolt.Open(im.temp, fileMode, &bolt.Options{Timeout: time.Second, FreelistType: bolt.FreelistMapType})
+	if err != nil {
+		return err
+	}
+	im.db = db
+	return nil
+}
+
+// vacant makes sure that nothing would be overwritten.
+func (im *Import) vacant() error {
+	_, err := os.Lstat(im.path)
+	if err == nil {
+		return fmt.Errorf("%w: move it away first", fs.ErrExist)
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+// Add takes a record. It is fastest in address order, and with any other the result is the
+// same. Of several records of an address the highest revision counts, the last one at the
+// same revision.
+func (im *Import) Add(r *Record) error {
+	switch {
+	case len(r.Address) == 0 || len(r.Address) > maxAddress:
+		return fmt.Errorf("import a record: its address has %d bytes, not 1 to %d", len(r.Address), maxAddress)
+	case len(r.Writer) > math.MaxUint16:
+		return fmt.Errorf("import %q: its writer has %d bytes, more than %d", r.Address, len(r.Writer), math.MaxUint16)
+	case len(r.Value) == 0 || len(r.Value) > maxValue:
+		return fmt.Errorf("import %q: its value has %d bytes, not 1 to %d", r.Address, len(r.Value), maxValue)
+	case r.Revision > maxRevision:
+		return fmt.Errorf("import %q: revision %d is too high", r.Address, r.Revision)
+	}
+	im.records = appendRecord(im.records, r, 0)
+	if len(im.records) < importStep {
+		return nil
+	}
+	return im.write()
+}
+
+const (
+	maxAddress = bolt.MaxKeySize
+	maxValue   = 16 << 20 // far more than a message can hold
+	// maxRevision leaves room to count on, and is the last whole number of JavaScript.
+	maxRevision = 1<<53 - 1
+)
+
+// write stores the records that have come.
+func (im *Import) write() error {
+	type entry struct {
+		Record
+		stored []byte
+	}
+	var entries []entry
+	for rest := im.records; len(rest) > 0; {
+		r, after, err := readRecord(rest, 0)
+		if err != nil {
+			return err
+		}
+		entries = append(entries, entry{r, rest[:len(rest)-len(after)]})
+		rest = after
+	}
+	// In any other order bbolt would move the same entries again and again.
+	slices.SortStableFunc(entries, func(a, b entry) int { return bytes.Compare(a.Address, b.Address) })
+	err := im.db.Update(func(tx *bolt.Tx) error {
+		b, err := tx.CreateBucketIfNotExists(paramsBucket)
+		if err != nil {
+			return err
+		}
+		b.FillPercent = 0.9 // address order fills one page after the other
+		for _, e := range entries {
+			if before := b.Get(e.Address); before != nil {
+				old, _, err := readRecord(before, 0)
+				if err != nil {
+					return err
+				}
+				if old.Revision > e.Revision {
+					continue
+				}
+			}
+			if err := b.Put(e.Address, e.stored); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("import %s: %w", im.path, err)
+	}
+	im.records = im.records[:0]
+	return nil
+}
+
+// Finish puts the database in its place, verified and on the disk. Whatever it returns, the
+// import is over.
+func (im *Import) Finish() error {
+	err := im.write()
+	if err == nil {
+		err = im.finish()
+	}
+	if err != nil {
+		err = fmt.Errorf("import %s: %w", im.path, writeError(err))
+	}
+	return errors.Join(err, im.end())
+}
+
+func (im *Import) finish() error {
+	if err := im.db.Update(about{Format: fileFormat, Clean: true}.write); err != nil {
+		return err
+	}
+	if err := im.db.Close(); err != nil {
+		return err
+	}
+	im.db = nil
+	if _, err := verifyFile(im.temp); err != nil {
+		return err
+	}
+	if err := im.vacant(); err != nil {
+		return err
+	}
+	return replace(im.temp, im.path)
+}
+
+// Abort ends the import; nothing is left of it.
+func (im *Import) Abort() error { return im.end() }
+
+// end removes what is left and gives the lock back.
+func (im *Import) end() error {
+	var err error
+	if im.db != nil {
+		err = im.db.Close()
+		im.db = nil
+	}
+	if e := os.Remove(im.temp); e != nil && !errors.Is(e, fs.ErrNotExist) {
+		err = errors.Join(err, e)
+	}
+	im.release()
+	return err
+}
