@@ -54,26 +54,42 @@ func (s *Session) onBundle(b *batch, q wire.QoS, payload []byte) error {
 		return s.scheduleBundle(b, q, m, payload)
 	}
 	b.pause()
-	s.runBundle(b, q, m)
+	// The answers to bundles name no address: they keep the order of the requests.
+	if s.bundle != nil {
+		s.await(b, s.bundle.done)
+	}
+	s.bundle = s.runBundle(b, q, m)
 	return nil
 }
 
-// runBundle applies a bundle, or answers with one ERROR that names what failed.
-func (s *Session) runBundle(b *batch, q wire.QoS, m wire.Bundle) {
+// runBundle applies a bundle, or answers with one ERROR that names what failed. One that
+// has to be on disk first is returned.
+func (s *Session) runBundle(b *batch, q wire.QoS, m wire.Bundle) *commit {
+	defer b.clearOps()
 	err := s.parseBundle(b, m)
+	if err == nil && q == wire.Commit && s.durableOps(b) {
+		c, err := s.commit(b, true)
+		if err != nil {
+			s.failBundle(b, err)
+		}
+		return c
+	}
 	var revision uint64
 	if err == nil {
 		revision, err = s.applyBundle(b, q)
 	}
-	b.clearOps()
 	if err != nil {
 		s.failBundle(b, err)
-		return
+	} else if q != wire.Fire {
+		s.ackBundle(b, revision)
 	}
-	if q != wire.Fire {
-		ack := wire.Ack{HasRevision: revision > 0, Revision: revision}
-		s.respond(b, wire.Fire, func(dst []byte) []byte { return wire.AppendAck(dst, ack) })
-	}
+	return nil
+}
+
+// ackBundle acknowledges a bundle with the last revision it has made, if any.
+func (s *Session) ackBundle(b *batch, revision uint64) {
+	ack := wire.Ack{HasRevision: revision > 0, Revision: revision}
+	s.respond(b, wire.Fire, func(dst []byte) []byte { return wire.AppendAck(dst, ack) })
 }
 
 // clearOps lets go of a bundle's messages, which are views into a buffer of others.
@@ -171,7 +187,7 @@ func parseOp(payload []byte) (op bundleOp, addr []byte, err error) {
 // params are locked from before the first check until after the last delivery.
 func (s *Session) applyBundle(b *batch, q wire.QoS) (revision uint64, err error) {
 	params := s.lockParams(b)
-	if err = s.judgeBundle(b, q, params); err == nil {
+	if _, err = s.judgeBundle(b, q, params); err == nil {
 		for i := range b.ops {
 			if op := &b.ops[i]; !op.skipped {
 				if r := s.runOp(b, op, params); r > 0 {
@@ -193,7 +209,7 @@ func (s *Session) applyBundle(b *batch, q wire.QoS) (revision uint64, err error)
 }
 
 // lockParams finds the params that b.ops write, and locks each once, in address
-// order.
+// order, when no other commit is on its way to them.
 func (s *Session) lockParams(b *batch) []*paramEntry {
 	var params []*paramEntry
 	for {
@@ -205,9 +221,16 @@ func (s *Session) lockParams(b *batch) []*paramEntry {
 		}
 		slices.SortFunc(params, func(x, y *paramEntry) int { return cmp.Compare(x.Address, y.Address) })
 		params = slices.Compact(params)
-		if s.router.tryLockParams(params) {
+		if !s.router.tryLockParams(params) {
+			continue
+		}
+		at := slices.IndexFunc(params, func(p *paramEntry) bool { return p.Pending })
+		if at < 0 {
 			return params
 		}
+		done := s.router.pending.of(params[at]).done
+		s.router.unlockParams(params)
+		s.await(b, done)
 	}
 }
 
@@ -238,17 +261,18 @@ func (r *Router) unlockParams(params []*paramEntry) {
 }
 
 // judgeBundle decides on every message of b.ops as its predecessors will have left
-// the params, and makes room for those that are new. It changes nothing else.
-func (s *Session) judgeBundle(b *batch, q wire.QoS, params []*paramEntry) error {
+// the params, and makes room for those that are new, which it counts. It changes nothing
+// else.
+func (s *Session) judgeBundle(b *batch, q wire.QoS, params []*paramEntry) (created int, err error) {
 	after := make([]standing, len(params))
 	for i, p := range params {
 		after[i] = standingOf(p, b.now)
 	}
-	created, last := 0, 0 // how many messages make a param, and which is the last
+	last := 0 // the last message that makes a param
 	for i := range b.ops {
 		op := &b.ops[i]
 		if err := s.judgeOp(q, op, params, after); err != nil {
-			return &bundleError{i + 1, slices.Clone(op.address()), err}
+			return 0, &bundleError{i + 1, slices.Clone(op.address()), err}
 		}
 		if op.fresh {
 			created, last = created+1, i
@@ -256,10 +280,10 @@ func (s *Session) judgeBundle(b *batch, q wire.QoS, params []*paramEntry) error 
 	}
 	if created > 0 {
 		if err := s.router.reserve(created); err != nil {
-			return &bundleError{last + 1, slices.Clone(b.ops[last].address()), err}
+			return 0, &bundleError{last + 1, slices.Clone(b.ops[last].address()), err}
 		}
 	}
-	return nil
+	return created, nil
 }
 
 func (s *Session) judgeOp(q wire.QoS, op *bundleOp, params []*paramEntry, after []standing) error {

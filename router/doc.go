@@ -28,6 +28,6 @@
 //	subs.Table, routes    matching
 //	Session.out           the outbox and what belongs to it
 //	the table's calendar and memory; Router.sessions, schedule, announced,
-//	deferred, welcoming;
+//	deferred, welcoming, pending, changes;
 //	routes' shards: leaves, nothing is locked inside them
 package router

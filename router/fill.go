@@ -252,7 +252,7 @@ func (p *piece) take(e *paramEntry) bool {
 			return false
 		}
 		p.count++
-		e.Touch(p.b.now)
+		p.s.router.touch(p.b, e)
 	}
 	p.locked = append(p.locked, e)
 	return true

@@ -16,6 +16,12 @@ func (s *Session) onPublish(b *batch, q wire.QoS, payload []byte) error {
 	if err != nil {
 		return err
 	}
+	if q == wire.Commit && writes(&m) && s.router.durable(m.Address) {
+		if err := s.commitOne(b, payload[:m.Size]); err != nil {
+			s.failErr(b, m.Address, err)
+		}
+		return nil
+	}
 	if m.Signal == wire.Param && !toOne(&m) {
 		set, err := asSet(&m)
 		if err == nil {
@@ -36,6 +42,11 @@ func (s *Session) onPublish(b *batch, q wire.QoS, payload []byte) error {
 		s.respond(b, wire.Fire, func(dst []byte) []byte { return wire.AppendAck(dst, ack) })
 	}
 	return nil
+}
+
+// writes reports whether a PUBLISH changes a param.
+func writes(m *wire.Publish) bool {
+	return !toOne(m) && (m.Signal == wire.Param || m.Signal == wire.Timeline && m.HasValue)
 }
 
 // toOne reports whether a PUBLISH goes to one session only, whatever its type.

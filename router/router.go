@@ -11,6 +11,7 @@ import (
 
 	"github.com/clasp-studio/clasp/router/address"
 	"github.com/clasp-studio/clasp/router/param"
+	"github.com/clasp-studio/clasp/router/store"
 	"github.com/clasp-studio/clasp/router/subs"
 	"github.com/clasp-studio/clasp/router/wire"
 )
@@ -37,6 +38,8 @@ type Options struct {
 	Logger    *slog.Logger // nil logs nothing
 	Limits    Limits
 	Conflicts []ConflictRule
+	Store     *store.Store // keeps params on disk; nil for memory only. The caller closes it after the router.
+	Exclude   []string     // patterns of addresses whose values are not stored: they start at rest
 }
 
 // Stats are counts of what is there now.
@@ -57,6 +60,8 @@ type Router struct {
 	subs    subs.Table[subscription]
 	routes  routes
 	batches sync.Pool
+	store   *store.Store // nil = memory only
+	exclude []*address.Pattern
 
 	limits    atomic.Pointer[Limits]
 	conflicts atomic.Pointer[[]conflict]
@@ -64,6 +69,9 @@ type Router struct {
 	// bundles is held for writing while a bundle of several params is applied, and
 	// for reading while a piece of a snapshot is put together.
 	bundles sync.RWMutex
+
+	pending pending
+	changes changes
 
 	sessions  registry
 	schedule  schedule
@@ -84,7 +92,7 @@ type conflict struct {
 	strategy param.Strategy
 }
 
-// New makes a router and starts its clock. Close ends it.
+// New makes a router, restores what its store has, and starts its clock. Close ends it.
 func New(o Options) (*Router, error) {
 	r := &Router{
 		name:  o.Name,
@@ -92,16 +100,31 @@ func New(o Options) (*Router, error) {
 		start: time.Now(),
 		wake:  make(chan struct{}, 1),
 		stop:  make(chan struct{}),
+		store: o.Store,
 	}
 	if r.log == nil {
 		r.log = slog.New(slog.DiscardHandler)
 	}
+	for i, pattern := range o.Exclude {
+		p, err := address.Compile(pattern)
+		if err != nil {
+			return nil, fmt.Errorf("excluded pattern %d: %q: %w", i+1, pattern, err)
+		}
+		r.exclude = append(r.exclude, p)
+	}
 	r.params = param.New(r.paramGone)
+	r.pending.init()
 	r.batches.New = func() any { return new(batch) }
 	r.sessions.init()
 	r.schedule.init()
 	if err := r.Reload(o.Limits, o.Conflicts); err != nil {
 		return nil, err
+	}
+	if r.store != nil {
+		if err := r.restore(); err != nil {
+			return nil, fmt.Errorf("restore the state: %w", err)
+		}
+		r.store.Start(r)
 	}
 	r.stopped.Go(r.runClock)
 	r.stopped.Go(r.runSchedule)
@@ -137,24 +160,33 @@ func (c conflict) equal(other conflict) bool {
 	return c.pattern.String() == other.pattern.String() && c.strategy == other.strategy
 }
 
-// applyStrategies gives the params that are there the strategy of the present rules,
-// in pieces, so that the index is never held for long.
+// applyStrategies gives the params that are there the strategy of the present rules.
 func (r *Router) applyStrategies() {
+	r.eachParam(func(p *paramEntry) { p.Strategy = r.strategyOf(p.Address) })
+}
+
+// eachParam calls f for every param under its lock, in pieces, so that the index is never
+// held for long.
+func (r *Router) eachParam(f func(p *paramEntry)) {
 	for next, more := "", true; more; {
-		looks := 0
+		looks, last := 0, ""
 		r.params.Ascend(next, func(p *paramEntry) bool {
 			p.Lock()
-			p.Strategy = r.strategyOf(p.Address)
+			f(p)
 			p.Unlock()
-			next = p.Address + "\x00"
+			last = p.Address
 			looks++
 			return looks < pieceLooks
-		}, func(all bool) { more = !all })
+		}, func(all bool) { more, next = !all, last+"\x00" })
 	}
 }
 
-// paramGone takes a param that vanishes from the list of those its holder has locked.
+// paramGone takes a param that vanishes from the list of those its holder has locked, and
+// has the store note that it has gone.
 func (r *Router) paramGone(p *paramEntry) {
+	if p.Value != nil {
+		r.changeGone(p.Address, p.Revision)
+	}
 	if holder := p.Holder(); holder != "" {
 		if s := r.sessions.find([]byte(holder)); s != nil {
 			s.unhold(p)
@@ -193,6 +225,10 @@ func (r *Router) Close(ctx context.Context) error {
 	r.stopped.Wait()
 	r.sessions.shut()
 	for _, s := range r.sessions.all() {
+		s.ending.Store(true) // what still comes in is passed over
+	}
+	r.awaitCommits(ctx)
+	for _, s := range r.sessions.all() {
 		s.close(ReasonShutdown)
 	}
 	select {
@@ -205,6 +241,26 @@ func (r *Router) Close(ctx context.Context) error {
 		s.conn.Abort()
 	}
 	return fmt.Errorf("close router: cut %d sessions that did not read their last messages: %w", len(left), ctx.Err())
+}
+
+// awaitCommits waits until the commits on their way are settled, or ctx ends.
+func (r *Router) awaitCommits(ctx context.Context) {
+	settled := make(chan struct{})
+	go func() {
+		r.pending.wait()
+		close(settled)
+	}()
+	select {
+	case <-settled:
+	case <-ctx.Done():
+	}
+}
+
+// touch counts a read of a param, whose lock is held.
+func (r *Router) touch(b *batch, p *paramEntry) {
+	if p.Touch(b.now) {
+		r.change(p) // its lifetime
+	}
 }
 
 // monotonic returns µs since the router started, which no clock change moves.

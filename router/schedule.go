@@ -140,7 +140,7 @@ func (r *Router) runSchedule() {
 				break
 			}
 			if m, err := wire.DecodeBundle(next.payload); err == nil { // checked when it came
-				next.s.runBundle(b, next.qos, m)
+				_ = next.s.runBundle(b, next.qos, m) // nobody waits for the disk here
 			}
 			b.flush()
 			b.clock(r)

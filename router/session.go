@@ -54,6 +54,7 @@ type Session struct {
 	subs    map[subKey]*subscription
 	deep    int // segments behind a ** in all of subs
 	rate    bucket
+	bundle  *commit // the last bundle at commit, or nil
 
 	ending atomic.Bool  // closing is set: what still comes in is passed over
 	heard  atomic.Int64 // µs, monotonic, of the last sign of life

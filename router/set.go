@@ -17,7 +17,12 @@ func (s *Session) onSet(b *batch, q wire.QoS, payload []byte) error {
 	if err != nil {
 		return err
 	}
-	if err := s.set(b, q, &m); err != nil {
+	if q == wire.Commit && s.router.durable(m.Address) {
+		err = s.commitOne(b, payload)
+	} else {
+		err = s.set(b, q, &m)
+	}
+	if err != nil {
 		s.failErr(b, m.Address, err)
 	}
 	return nil
@@ -45,7 +50,13 @@ func (s *Session) write(b *batch, q wire.QoS, m *wire.Set, done func(p *paramEnt
 	if err != nil {
 		return err
 	}
-	for p.Lock(); p.Dead(); p.Lock() {
+	for p.Lock(); p.Dead() || p.Pending; p.Lock() {
+		if p.Pending {
+			done := s.router.pending.of(p).done
+			p.Unlock()
+			s.await(b, done)
+			continue
+		}
 		p.Unlock() // expired between finding and locking
 		p = s.router.params.FindOrCreate(m.Address, s.router.strategyOf)
 	}
@@ -189,6 +200,7 @@ func (s *Session) apply(b *batch, p *paramEntry, exists bool, m *wire.Set) {
 	if p.Restart(b.now) {
 		s.router.params.Watch(p)
 	}
+	s.router.change(p)
 	if holder := holderAfter(p.Holder(), p.Strategy, s, m); holder != p.Holder() {
 		if holder != "" && !s.hold(p) {
 			holder = "" // the session has gone: a scheduled bundle locks for nobody
@@ -241,9 +253,17 @@ func (s *Session) onGet(b *batch, payload []byte) error {
 	}
 	for p := s.router.params.Find(m.Address); p != nil; p = s.router.params.Find(m.Address) {
 		p.Lock()
+		if p.Pending {
+			// Its own commit comes first; those of others have not happened yet.
+			if c := s.router.pending.of(p); c.session == s {
+				p.Unlock()
+				s.await(b, c.done)
+				continue
+			}
+		}
 		dead, exists := p.Dead(), p.Exists(b.now)
 		if exists {
-			p.Touch(b.now)
+			s.router.touch(b, p)
 			s.answerGet(b, p)
 		}
 		p.Unlock()

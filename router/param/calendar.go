@@ -86,11 +86,11 @@ func (t *Table[R]) Expire(at int64) (more bool) {
 		if p == nil {
 			return false
 		}
-		if t.remove(p, func() bool { return p.Expired(at) }) {
-			t.alive.Add(-1)
+		if t.remove(p, func() bool { return p.Expired(at) && !p.Pending }) {
+			t.Release(1)
 			continue
 		}
-		// Read, or written with another lifetime, since it was listed.
+		// Read, or written with another lifetime, since it was listed; or being written.
 		p.Lock()
 		if e := p.extra; !p.Dead() && e != nil && e.ttl > 0 {
 			t.Watch(p)

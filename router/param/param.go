@@ -40,6 +40,11 @@ type Param[R any] struct {
 	extra *extra
 	// Timeline says that the value came as a timeline, not by SET.
 	Timeline bool
+	// Pending says that a write is on its way to the disk and not applied yet: other
+	// writes wait, and the param stays in the table.
+	Pending bool
+	// Changed says that the router has listed the param among those to be stored.
+	Changed bool
 	// Strategy decides between a write and the value that is there.
 	Strategy Strategy
 	// dead says that the table has let go of this param: find it again. Set under the
@@ -103,20 +108,42 @@ func (p *Param[R]) Store(value []byte, writer string, written uint64) {
 	p.Written = written
 }
 
-// Touch counts a read: a sliding lifetime starts anew (protocol section 3). The
-// lock must be held.
-func (p *Param[R]) Touch(at int64) {
-	if e := p.extra; e != nil && e.ttl > 0 && !e.absolute {
-		e.expires = at + e.ttl
+// Touch counts a read: a sliding lifetime starts anew (protocol section 3). It reports
+// whether there is one. The lock must be held.
+func (p *Param[R]) Touch(at int64) bool {
+	e := p.extra
+	if e == nil || e.ttl == 0 || e.absolute {
+		return false
 	}
+	e.expires = at + e.ttl
+	return true
+}
+
+// absolute is the bit of a ttl on the wire that says that reads do not prolong it.
+const absolute = 1 << 31
+
+// Seconds returns how long a ttl on the wire lasts, 0 for ever.
+func Seconds(ttl uint32) int64 { return int64(ttl &^ absolute) }
+
+// TTL returns the lifetime as the wire has it, and when it ends, in µs on the router's
+// monotonic clock; 0 and 0 for a param that does not expire. The lock must be held.
+func (p *Param[R]) TTL() (ttl uint32, expires int64) {
+	e := p.extra
+	if e == nil || e.ttl == 0 {
+		return 0, 0
+	}
+	ttl = uint32(e.ttl / 1e6)
+	if e.absolute {
+		ttl |= absolute
+	}
+	return ttl, e.expires
 }
 
 // SetTTL sets the lifetime in seconds as the wire has it: 0 never expires, bit 31
 // makes it absolute (protocol section 3). It reports whether the param can expire.
 // The lock must be held.
 func (p *Param[R]) SetTTL(ttl uint32) bool {
-	const absolute = 1 << 31
-	seconds := int64(ttl &^ absolute)
+	seconds := Seconds(ttl)
 	if p.extra == nil {
 		if seconds == 0 {
 			return false
@@ -138,6 +165,9 @@ func (p *Param[R]) Restart(at int64) bool {
 	e.expires = at + e.ttl
 	return true
 }
+
+// ExpireAt moves the end of a lifetime that SetTTL has set. The lock must be held.
+func (p *Param[R]) ExpireAt(at int64) { p.extra.expires = at }
 
 // clear makes an expired param one that has no value but remembers its revision.
 func (p *Param[R]) clear() {

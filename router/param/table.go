@@ -27,6 +27,7 @@ type Table[R any] struct {
 	calendar calendar[R]
 	gone     memory
 	removed  func(*Param[R])
+	base     uint64 // revision that addresses nobody knows begin after
 }
 
 type shard[R any] struct {
@@ -65,6 +66,10 @@ func New[R any](removed func(*Param[R])) *Table[R] {
 	return t
 }
 
+// BeginAfter sets the revision that addresses begin after which the table does not know.
+// Call it before others use the table.
+func (t *Table[R]) BeginAfter(base uint64) { t.base = base }
+
 // Len returns the number of params that have a value, those that have expired in
 // the last second included.
 func (t *Table[R]) Len() int { return int(t.alive.Load()) }
@@ -82,6 +87,9 @@ func (t *Table[R]) Reserve(n, limit int) bool {
 		}
 	}
 }
+
+// Release takes back a Reserve of n params that have got no value after all.
+func (t *Table[R]) Release(n int) { t.alive.Add(-int64(n)) }
 
 func (t *Table[R]) shardOf(address []byte) *shard[R] {
 	return &t.shards[maphash.Bytes(t.seed, address)%shards]
@@ -113,7 +121,7 @@ func (t *Table[R]) FindOrCreate(address []byte, strategy func(address string) St
 	// Nobody can have found it yet, so its lock may be taken before the index's.
 	p.Lock()
 	defer p.Unlock()
-	p.Revision = t.gone.revision(maphash.String(t.seed, p.Address))
+	p.Revision = max(t.base, t.gone.revision(maphash.String(t.seed, p.Address)))
 	s.m[p.Address] = p
 	// In the index before its first value: a snapshot that walks past it now is
 	// followed by the live SET, one that comes later finds the value. And before its
@@ -125,9 +133,14 @@ func (t *Table[R]) FindOrCreate(address []byte, strategy func(address string) St
 	return p
 }
 
-// Discard lets go of a param that has no value, if that is still so.
+// Remember notes the revision of an address that has gone, as if it had been here.
+func (t *Table[R]) Remember(address []byte, revision uint64) {
+	t.gone.put(maphash.Bytes(t.seed, address), revision)
+}
+
+// Discard lets go of a param that has no value and none on its way, if that is still so.
 func (t *Table[R]) Discard(p *Param[R]) {
-	t.remove(p, func() bool { return p.Value == nil })
+	t.remove(p, func() bool { return p.Value == nil && !p.Pending })
 }
 
 // remove takes a param out of the table if it is still in it and ok agrees under
@@ -149,7 +162,7 @@ func (t *Table[R]) remove(p *Param[R], ok func() bool) bool {
 	delete(s.m, p.Address)
 	t.index.tree.Delete(p)
 	t.calendar.drop(p)
-	if p.Revision > 0 {
+	if p.Revision > t.base {
 		t.gone.put(hash, p.Revision)
 	}
 	// Whoever still points at it must not keep the value in memory.
@@ -162,7 +175,7 @@ func (t *Table[R]) remove(p *Param[R], ok func() bool) bool {
 func (t *Table[R]) Vacate(p *Param[R]) {
 	t.removed(p)
 	p.clear()
-	t.alive.Add(-1)
+	t.Release(1)
 }
 
 // Ascend calls f for the params at and after an address in address order, those

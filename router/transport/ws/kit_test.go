@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/clasp-studio/clasp/router"
+	"github.com/clasp-studio/clasp/router/store"
 	"github.com/clasp-studio/clasp/router/transport/ws"
 )
 
@@ -62,6 +63,11 @@ func start(t *testing.T, options ...func(*router.Options)) *rig {
 		if err := r.Close(ctx); err != nil {
 			t.Errorf("Close: %v", err)
 		}
+		if o.Store != nil {
+			if err := o.Store.Close(ctx); err != nil {
+				t.Errorf("close the store: %v", err)
+			}
+		}
 		before.restored(t)
 	})
 	return g
@@ -70,6 +76,17 @@ func start(t *testing.T, options ...func(*router.Options)) *rig {
 // limits is an option of start.
 func limits(set func(*router.Limits)) func(*router.Options) {
 	return func(o *router.Options) { set(&o.Limits) }
+}
+
+// durable is an option of start: params are kept in a file.
+func durable(t testing.TB, path string) func(*router.Options) {
+	return func(o *router.Options) {
+		s, err := store.Open(store.Options{Path: path, Interval: time.Hour})
+		if err != nil {
+			t.Fatal(err)
+		}
+		o.Store = s
+	}
 }
 
 // settled waits until nobody is connected and nothing is left of those who were.
