@@ -97,6 +97,9 @@ type Persistence struct {
 	Enabled      bool
 	Path         string
 	SyncInterval time.Duration
+	// Exclude are the patterns of params that are not kept: each start finds them
+	// without a value (strobe, pyro, fog).
+	Exclude []string
 }
 
 // Logging says what is logged, how and where. An empty File is stdout.

@@ -130,6 +130,8 @@ func TestAllFileProblemsAtOnce(t *testing.T) {
     - {pattern: /a}
     - {pattern: /a, strategy: max, why: because}
     - 5
+  persistence:
+    exclude: [/strobe/**, pyro, /5, {a: 1}, "", /strobe/**]
   name: ${NOBODY_SETS_THIS}
   [a, b]: 1
 max_params: 5
@@ -137,6 +139,8 @@ sever:
   x: 1
 `)
 	_, badPattern := address.Compile("lights")
+	_, badExclude := address.Compile("pyro")
+	_, noExclude := address.Compile("")
 	sameLines(t, problems(t, flags(t, "config="+file), "CLASP_METRICS_PORT=many", "CLASP_LOG_LEVEL=loud"), []string{
 		`test.yaml:2:9: server.port: "abc" is not a whole number`,
 		`test.yaml:3:3: unknown key "prot" in server, did you mean server.port?`,
@@ -158,10 +162,14 @@ sever:
 		`test.yaml:24:17: server.conflicts[2].pattern: /a is already given on line 23`,
 		`test.yaml:24:36: unknown key "why" in server.conflicts[2]`,
 		`test.yaml:25:7: server.conflicts[3]: expected keys, found a single value`,
-		`test.yaml:26:9: server.name: environment variable NOBODY_SETS_THIS is not set; set it, or write ${NOBODY_SETS_THIS:-default}`,
-		`test.yaml:27:3: server: a key must be a word, found a list`,
-		`test.yaml:28:1: unknown key "max_params", did you mean server.limits.max_params?`,
-		`test.yaml:29:1: unknown key "sever", did you mean server?`,
+		`test.yaml:27:27: server.persistence.exclude[1]: ` + badExclude.Error(),
+		`test.yaml:27:37: server.persistence.exclude[3]: expected one value, found keys`,
+		`test.yaml:27:45: server.persistence.exclude[4]: ` + noExclude.Error(),
+		`test.yaml:27:49: server.persistence.exclude[5]: /strobe/** is already given on line 27`,
+		`test.yaml:28:9: server.name: environment variable NOBODY_SETS_THIS is not set; set it, or write ${NOBODY_SETS_THIS:-default}`,
+		`test.yaml:29:3: server: a key must be a word, found a list`,
+		`test.yaml:30:1: unknown key "max_params", did you mean server.limits.max_params?`,
+		`test.yaml:31:1: unknown key "sever", did you mean server?`,
 		`CLASP_LOG_LEVEL: "loud" is not one of error, warn, info, debug, trace`,
 		`CLASP_METRICS_PORT: "many" is not a whole number`,
 	})
@@ -276,6 +284,9 @@ func TestContradictions(t *testing.T) {
 			[]string{"--quic-port: port 7331 cannot serve both QUIC (--quic-port) and discovery (--discovery-port): change one of them"}},
 		{"UDP and discovery share a socket", []string{"udp=true", "mdns=true"}, nil},
 		{"UDP and TCP are different ports", []string{"udp=true", "udp-port=7330"}, nil},
+		{"log and database in one file", []string{"persist=true", "persist-path=./x", "log-file=x"},
+			[]string{"--log-file: the log and the database cannot be the same file: change one of them"}},
+		{"log and database without persistence", []string{"persist-path=x", "log-file=x"}, nil},
 		{"any free port", []string{"port=0", "metrics=true", "metrics-port=0"}, nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -391,6 +402,8 @@ func TestFlagValues(t *testing.T) {
 		{"log-level", "infos", `"infos" is not one of error, warn, info, debug, trace, did you mean info?`},
 		{"token-secret", "", "is empty; leave it out or give a value"},
 		{"tls-cert", "", "is empty; leave it out or give a value"},
+		{"persist-path", "", "is empty; leave it out or give a value"},
+		{"persist-interval", "0", "0 is not between 1 and 86400"},
 		{"session-timeout", "5m", `"5m" is not a whole number`},
 		{"nonsense", "1", "no flag --nonsense"},
 		{"", "1", "no flag --"},
@@ -432,7 +445,7 @@ func TestUnavailable(t *testing.T) {
 		{[]string{"port=1", "quic-port=2", "udp-port=3", "mdns-name=x", "metrics-port=4", "persist-path=p", "pairing-timeout=5", "tls=false"}, ""},
 		{[]string{"quic=true", "tls-cert=c", "tls-key=k"}, "QUIC (--quic), TLS (--tls-cert)"},
 		{[]string{"udp=true", "tcp=true", "metrics=true", "persist=true", "tui=true"},
-			"the UDP transport (--udp), the TCP transport (--tcp), persistence (--persist), metrics (--metrics), the dashboard (--tui)"},
+			"the UDP transport (--udp), the TCP transport (--tcp), the dashboard (--tui)"},
 		{[]string{"mdns=true"}, "mDNS (--mdns)"},
 		{[]string{"discovery-port=1"}, "UDP discovery (--discovery-port)"},
 		{[]string{"require-auth=true", "token-secret=s", "pairing=true"}, "authentication (--require-auth, --token-secret), pairing (--pairing)"},
@@ -463,14 +476,15 @@ func TestChanges(t *testing.T) {
 	before := load("port=1", "token-secret=a")
 	after := load("port=2", "token-secret=b", "max-connections=5", "log-level=debug", "log-format=json", "session-timeout=1")
 	after.Conflicts = []config.Conflict{{Pattern: "/a", Strategy: "max"}}
+	after.Persistence.Exclude = []string{"/pyro/**"}
 	live, restart := config.Changes(before, after)
 	sameLines(t, live, []string{"security.token_secret", "limits.max_connections", "limits.session_timeout", "conflicts", "logging.level"})
-	sameLines(t, restart, []string{"port", "quic.port", "logging.format"})
+	sameLines(t, restart, []string{"port", "quic.port", "persistence.exclude", "logging.format"})
 
 	// After the reload only what waits for a restart is left to change.
 	live, restart = config.Changes(before.WithLive(after), after)
 	sameLines(t, live, nil)
-	sameLines(t, restart, []string{"port", "quic.port", "logging.format"})
+	sameLines(t, restart, []string{"port", "quic.port", "persistence.exclude", "logging.format"})
 	if live, restart := config.Changes(after, after); live != nil || restart != nil {
 		t.Errorf("a configuration differs from itself: %q %q", live, restart)
 	}

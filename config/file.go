@@ -168,8 +168,12 @@ func (r *reader) mapping(n *yaml.Node, path string, each func(key string, name, 
 
 func (r *reader) option(o *option, path string, value *yaml.Node) {
 	n := follow(value)
-	if o.isList() {
-		r.conflicts(o, path, n)
+	switch field := o.field(&r.load.config).(type) {
+	case *[]Conflict:
+		r.conflicts(o, field, path, n)
+		return
+	case *[]string:
+		r.patterns(o, field, path, n)
 		return
 	}
 	text, ok := r.scalar(path, n)
@@ -203,7 +207,7 @@ func (r *reader) scalar(path string, n *yaml.Node) (string, bool) {
 }
 
 // conflicts reads a list of {pattern, strategy}.
-func (r *reader) conflicts(o *option, path string, n *yaml.Node) {
+func (r *reader) conflicts(o *option, field *[]Conflict, path string, n *yaml.Node) {
 	if n.Kind != yaml.SequenceNode {
 		r.load.failed(o)
 		r.problem(n, "%s: expected a list of {pattern, strategy}, found %s", path, describe(n))
@@ -246,7 +250,39 @@ func (r *reader) conflicts(o *option, path string, n *yaml.Node) {
 		r.load.failed(o)
 		return
 	}
-	r.load.config.Conflicts = rules
+	*field = rules
+	r.load.give(o, r.where(n))
+}
+
+// patterns reads a list of patterns.
+func (r *reader) patterns(o *option, field *[]string, path string, n *yaml.Node) {
+	if n.Kind != yaml.SequenceNode {
+		r.load.failed(o)
+		r.problem(n, "%s: expected a list of patterns, found %s", path, describe(n))
+		return
+	}
+	before := len(r.load.problems)
+	lines := map[string]int{}
+	var patterns []string
+	for i, item := range n.Content {
+		item, at := follow(item), fmt.Sprintf("%s[%d]", path, i)
+		text, ok := r.scalar(at, item)
+		if !ok {
+			continue
+		}
+		if _, err := address.Compile(text); err != nil {
+			r.problem(item, "%s: %v", at, err)
+		} else if lines[text] > 0 {
+			r.problem(item, "%s: %s is already given on line %d", at, text, lines[text])
+		}
+		lines[text] = item.Line
+		patterns = append(patterns, text)
+	}
+	if len(r.load.problems) > before {
+		r.load.failed(o)
+		return
+	}
+	*field = patterns
 	r.load.give(o, r.where(n))
 }
 

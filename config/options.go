@@ -143,6 +143,9 @@ var options = []*option{
 	{group: "Persistence", flag: "persist-interval", path: "persistence.sync_interval", metavar: "SECONDS", initial: "5", min: 1, max: day,
 		help:  "Sync interval",
 		field: func(c *Config) any { return &c.Persistence.SyncInterval }},
+	{group: "Persistence", path: "persistence.exclude", example: "[/strobe/**, /pyro/**]",
+		help:  "Patterns of params that are not kept, so that they start at rest",
+		field: func(c *Config) any { return &c.Persistence.Exclude }},
 
 	{group: "Logging", flag: "log-level", path: "logging.level", env: []string{"CLASP_LOG_LEVEL"}, metavar: "LEVEL", initial: "info",
 		choices: []string{"error", "warn", "info", "debug", "trace"}, live: true,

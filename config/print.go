@@ -155,6 +155,12 @@ func yamlText(value any) string {
 			rules[i] = fmt.Sprintf("{pattern: %s, strategy: %s}", yamlText(rule.Pattern), rule.Strategy)
 		}
 		return "[" + strings.Join(rules, ", ") + "]"
+	case []string:
+		texts := make([]string, len(v))
+		for i, text := range v {
+			texts[i] = yamlText(text)
+		}
+		return "[" + strings.Join(texts, ", ") + "]"
 	default:
 		return fmt.Sprint(v)
 	}

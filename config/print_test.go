@@ -19,6 +19,10 @@ const everyKind = `server:
   conflicts:
     - {pattern: "/lights/**", strategy: max}
     - {pattern: /a, strategy: lock}
+  persistence:
+    exclude:
+      - /strobe/**
+      - "/pyro $$/*"
   logging: {file: x.log}
 `
 
@@ -43,6 +47,7 @@ func TestPrintLoadsAgain(t *testing.T) {
 		`    # token_secret_file: (not set)`,
 		`      timeout: 60                   # test.yaml:4:56`,
 		`  conflicts: [{pattern: "/lights/**", strategy: max}, {pattern: "/a", strategy: lock}] # test.yaml:6:5`,
+		`    exclude: ["/strobe/**", "/pyro $$/*"] # test.yaml:10:7`,
 	} {
 		if !regexp.MustCompile(`(?m)^` + strings.ReplaceAll(regexp.QuoteMeta(line), " ", " +")).MatchString(out.String()) {
 			t.Errorf("no line %s in\n%s", line, &out)
@@ -87,6 +92,9 @@ func TestPrintJSON(t *testing.T) {
 		t.Errorf("security: got %v, want %v", plain["security"], want)
 	}
 	rules := []any{map[string]any{"pattern": "/lights/**", "strategy": "max"}, map[string]any{"pattern": "/a", "strategy": "lock"}}
+	if exclude := plain["persistence"].(map[string]any)["exclude"]; !reflect.DeepEqual(exclude, []any{"/strobe/**", "/pyro $/*"}) {
+		t.Errorf("persistence.exclude: got %v", exclude)
+	}
 	if plain["port"] != 8000.0 || !reflect.DeepEqual(plain["conflicts"], rules) {
 		t.Errorf("port %v, conflicts %v", plain["port"], plain["conflicts"])
 	}
@@ -129,6 +137,7 @@ func TestSample(t *testing.T) {
 	want.TLS = config.TLS{Cert: "/path/to/cert.pem", Key: "/path/to/key.pem"}
 	want.Security.TokenSecret, want.Security.TokenPublicKey = "s", "/path/to/public.pem"
 	want.Conflicts = []config.Conflict{{Pattern: "/lights/**", Strategy: "max"}}
+	want.Persistence.Exclude = []string{"/strobe/**", "/pyro/**"}
 	want.Logging.File = "/var/log/clasp.log"
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("uncommented:\ngot  %+v\nwant %+v", got, want)

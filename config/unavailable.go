@@ -17,8 +17,6 @@ var unavailable = []struct{ option, feature string }{
 	{"security.token_secret_file", "authentication"},
 	{"security.token_public_key", "authentication"},
 	{"security.pairing.enabled", "pairing"},
-	{"persistence.enabled", "persistence"},
-	{"metrics.enabled", "metrics"},
 	{"tui", "the dashboard"},
 }
 

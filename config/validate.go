@@ -41,6 +41,9 @@ func (l *loader) contradictions() {
 		l.rule("nobody could ever authenticate: give a --token-secret-file, --token-secret or --token-public-key, or turn on --pairing",
 			"security.require_auth", "security.token_secret", "security.token_secret_file", "security.token_public_key", "security.pairing.enabled")
 	}
+	if c.Persistence.Enabled && c.Logging.File != "" && filepath.Clean(c.Persistence.Path) == filepath.Clean(c.Logging.File) {
+		l.rule("the log and the database cannot be the same file: change one of them", "logging.file", "persistence.path", "persistence.enabled")
+	}
 	l.ports()
 }
 

@@ -99,6 +99,8 @@ func (o *option) value(c *Config) any {
 		return int(*field / time.Second)
 	case *[]Conflict:
 		return append([]Conflict{}, *field...)
+	case *[]string:
+		return append([]string{}, *field...)
 	default:
 		panic(fmt.Sprintf("config: option %s has type %T", o.path, field))
 	}
@@ -115,6 +117,10 @@ func (o *option) isSecret() bool {
 }
 
 func (o *option) isList() bool {
-	_, ok := o.field(&Config{}).(*[]Conflict)
-	return ok
+	switch o.field(&Config{}).(type) {
+	case *[]Conflict, *[]string:
+		return true
+	default:
+		return false
+	}
 }

@@ -15,9 +15,9 @@ type listener struct {
 	urls      []string
 }
 
-// webSocketListener describes the WebSocket port bound to addr.
-func webSocketListener(addr net.Addr) listener {
-	l := listener{transport: "WebSocket"}
+// newListener describes the port bound to addr.
+func newListener(transport string, addr net.Addr, scheme, path string) listener {
+	l := listener{transport: transport}
 	host, port, err := net.SplitHostPort(addr.String())
 	if err != nil { // not an IP address and a port: show it as it is
 		l.urls = []string{addr.String()}
@@ -28,7 +28,7 @@ func webSocketListener(addr net.Addr) listener {
 		hosts = reachable()
 	}
 	for _, host := range hosts {
-		l.urls = append(l.urls, "ws://"+net.JoinHostPort(host, port)+"/clasp")
+		l.urls = append(l.urls, scheme+"://"+net.JoinHostPort(host, port)+path)
 	}
 	return l
 }

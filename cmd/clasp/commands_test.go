@@ -147,8 +147,6 @@ func TestUnavailable(t *testing.T) {
 		{"--token-public-key " + file, "authentication (--token-public-key)"},
 		{"--token-secret-file " + file, "authentication (--token-secret-file)"},
 		{"--pairing", "pairing (--pairing)"},
-		{"--persist --persist-path x", "persistence (--persist)"},
-		{"--metrics", "metrics (--metrics)"},
 		{"--tui", "the dashboard (--tui)"},
 	} {
 		t.Run(test.args, func(t *testing.T) {

@@ -10,6 +10,8 @@ const (
 	exitFailure     = 1  // runtime failure
 	exitUsage       = 2  // the command line itself is wrong
 	exitAddressUsed = 69 // a listening address is in use
+	exitNotWritable = 73 // the data directory cannot be written
+	exitDataInUse   = 75 // another process has the data
 	exitConfig      = 78 // the configuration is wrong, or asks for what this build lacks
 )
 

@@ -163,7 +163,7 @@ func (p *pubCommand) send(ctx context.Context, value any) error {
 	}
 	var err error
 	if p.lines {
-		err = eachLine(ctx, p.client, p.cmd.InOrStdin(), func(v wire.Value) error { return one(v) })
+		err = eachValue(ctx, p.client, p.cmd.InOrStdin(), func(v wire.Value) error { return one(v) })
 	} else {
 		err = one(value)
 	}

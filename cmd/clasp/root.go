@@ -40,6 +40,8 @@ func newRootCommand(stdout, stderr io.Writer) *cobra.Command {
 		newSubCommand(),
 		newGetCommand(),
 		newSetCommand(),
+		newStateCommand(),
+		newStateCommand(),
 	)
 	addVersionFlag(root)
 	root.SetHelpCommand(newHelpCommand())

@@ -22,8 +22,10 @@ import (
 
 // A process that was asked to stop is gone within 10 s (operations, section 1).
 const (
-	// stopWithin is how long sessions get for their last messages. The last lines
-	// of the log still fit in after it.
+	// sessionsWithin is how long sessions get for their last messages.
+	sessionsWithin = 5 * time.Second
+	// stopWithin is how long they and the state get together. The last lines of the
+	// log still fit in after it.
 	stopWithin = 8 * time.Second
 	// killAfter is when the process ends whatever it is doing.
 	killAfter = 10 * time.Second
@@ -59,8 +61,7 @@ Signals: SIGTERM and SIGINT stop the router, SIGHUP reloads the configuration.
 		if err != nil {
 			return err
 		}
-		s.run(signals)
-		return nil
+		return s.run(signals)
 	}
 	return cmd
 }
@@ -85,12 +86,15 @@ type server struct {
 	given   config.Given
 	running config.Config // what is in force: reloads change it
 	log     *serverLog
+	state   *state
 	router  *router.Router
 	ws      *ws.Server
+	metrics *metricsServer // nil without --metrics, or when its port could not be opened
 }
 
 // startServer opens everything the configuration names, or nothing.
 func startServer(given config.Given, stdout, stderr io.Writer) (_ *server, err error) {
+	started := time.Now()
 	loaded, err := config.Load(given, os.Environ())
 	defer func() {
 		if err != nil { // else they are in the log
@@ -119,16 +123,29 @@ func startServer(given config.Given, stdout, stderr io.Writer) (_ *server, err e
 			log.output.close()
 		}
 	}()
-	r, err := router.New(router.Options{Name: c.Name, Logger: log.Logger, Limits: routerLimits(c.Limits), Conflicts: routerConflicts(c.Conflicts)})
+	st, err := openState(c.Persistence, log.Logger)
 	if err != nil {
+		return nil, err
+	}
+	r, err := router.New(router.Options{
+		Name: c.Name, Logger: log.Logger, Limits: routerLimits(c.Limits), Conflicts: routerConflicts(c.Conflicts),
+		Store: st.store, Exclude: c.Persistence.Exclude,
+	})
+	if err != nil {
+		_ = st.close(context.Background()) // as it was: nothing has been written
 		return nil, fmt.Errorf("start the router: %w", err)
 	}
+	st.loaded(r.Stats().Params)
 	socket, err := ws.Listen(r, net.JoinHostPort(c.Bind, strconv.Itoa(c.Port)))
 	if err != nil {
-		_ = r.Close(context.Background()) // nobody is connected yet
+		// Nobody is connected yet, and what was loaded is as it was on disk.
+		_, _ = r.Close(context.Background()), st.close(context.Background())
 		return nil, listenError(err, c.Bind, c.Port, "--port")
 	}
-	s := &server{given: given, running: c, log: log, router: r, ws: socket}
+	s := &server{given: given, running: c, log: log, state: st, router: r, ws: socket}
+	if c.Metrics.Enabled {
+		s.metrics = serveMetrics(s, started)
+	}
 	s.announce(loaded.Warnings)
 	return s, nil
 }
@@ -136,7 +153,10 @@ func startServer(given config.Given, stdout, stderr io.Writer) (_ *server, err e
 // announce says that the server is ready. The banner is for people: machines
 // that read JSON from stdout, and whoever reads a log file, find records.
 func (s *server) announce(warnings []string) {
-	listeners := []listener{webSocketListener(s.ws.Addr())}
+	listeners := []listener{newListener("WebSocket", s.ws.Addr(), "ws", "/clasp")}
+	if s.metrics != nil {
+		listeners = append(listeners, newListener("Metrics", s.metrics.Addr(), "http", "/metrics"))
+	}
 	c := s.running
 	if c.Logging.Format == "text" || c.Logging.File != "" {
 		s.log.output.banner(banner(c.Name, c.File, listeners))
@@ -157,29 +177,40 @@ func (s *server) warn(warnings []string) {
 }
 
 // run serves until a signal says to stop.
-func (s *server) run(signals <-chan os.Signal) {
+func (s *server) run(signals <-chan os.Signal) error {
 	for sig := range signals {
 		if sig == os.Interrupt || sig == syscall.SIGTERM {
-			s.stop(sig)
-			return
+			return s.stop(sig)
 		}
 		s.reload()
 	}
+	return nil
 }
 
-// stop ends everything in order.
-func (s *server) stop(sig os.Signal) {
+// stop ends everything in order. It fails if that loses state; all else is only logged.
+func (s *server) stop(sig os.Signal) error {
 	defer s.log.output.close()
 	s.log.Info("router stopping", "signal", sig.String())
+	if s.metrics != nil {
+		s.metrics.stopping.Store(true)
+		defer s.metrics.close()
+	}
 	if err := s.ws.Close(); err != nil {
 		s.log.Warn("listener not closed cleanly", "error", err)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), stopWithin)
 	defer cancel()
-	if err := s.router.Close(ctx); err != nil {
+	sessions, cancelSessions := context.WithTimeout(ctx, sessionsWithin)
+	defer cancelSessions()
+	if err := s.router.Close(sessions); err != nil {
 		s.log.Warn("sessions did not end in time", "error", err)
 	}
+	if err := s.state.close(ctx); err != nil {
+		s.log.Error("the last changes are not on disk", "path", s.state.path, "error", err)
+		return exitError{code: exitFailure} // the log has the words
+	}
 	s.log.Info("router stopped")
+	return nil
 }
 
 // reload reads and checks everything again and swaps what can be swapped, all

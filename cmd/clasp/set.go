@@ -92,7 +92,7 @@ func (s *setCommand) run(args []string) error {
 	}
 	defer s.client.Close()
 	if s.lines {
-		err = eachLine(ctx, s.client, s.cmd.InOrStdin(), func(v wire.Value) error { return s.write(v) })
+		err = eachValue(ctx, s.client, s.cmd.InOrStdin(), func(v wire.Value) error { return s.write(v) })
 	} else {
 		err = s.write(v)
 	}

@@ -4,7 +4,6 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -98,55 +97,21 @@ func readValue(r io.Reader) (wire.Value, error) {
 	return v, nil
 }
 
-// maxLine is the longest line of values: what a frame can hold takes less, even in hexadecimal.
-const maxLine = 1 << 20
-
-// eachLine calls f with the value of each line of r that is not blank, until r
+// eachValue calls f with the value of each line of stdin that is not blank, until it
 // ends, ctx ends (which is no error), c ends (which is one) or f fails.
-func eachLine(ctx context.Context, c *client.Client, r io.Reader, f func(v wire.Value) error) error {
-	lines := make(chan []byte)
-	ended := make(chan error, 1)
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	go func() { // beside, because a read of stdin cannot be interrupted
-		scanner := bufio.NewScanner(r)
-		scanner.Buffer(nil, maxLine)
-		for scanner.Scan() {
-			select {
-			case lines <- bytes.Clone(scanner.Bytes()):
-			case <-ctx.Done():
-				return
-			}
+func eachValue(ctx context.Context, c *client.Client, stdin io.Reader, f func(v wire.Value) error) error {
+	const name = "stdin"
+	err := eachLine(ctx, c.Done(), stdin, name, func(n int, line []byte) error {
+		v, err := parseJSON(line)
+		if err == nil {
+			err = f(v)
 		}
-		ended <- scanner.Err()
-	}()
-	for n := 1; ; n++ {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-c.Done():
-			return c.Err()
-		case err := <-ended:
-			if errors.Is(err, bufio.ErrTooLong) {
-				err = errors.New("the line is over 1 MiB")
-			}
-			if err != nil {
-				return fmt.Errorf("stdin, line %d: %w", n, err)
-			}
-			return nil
-		case line := <-lines:
-			if len(bytes.TrimSpace(line)) == 0 {
-				continue
-			}
-			v, err := parseJSON(line)
-			if err == nil {
-				err = f(v)
-			}
-			if err != nil {
-				return fmt.Errorf("stdin, line %d: %w", n, err)
-			}
-		}
+		return atLine(name, n, err)
+	})
+	if err != nil {
+		return err
 	}
+	return c.Err()
 }
 
 // withNegatives finishes what cobra has parsed up to the first argument, and

@@ -1,0 +1,70 @@
+// Package metrics shows a Prometheus server what a router does (operations section 3).
+//
+// Nothing here is on the path of a message. What a router counts it counts itself, and is
+// asked for it at a scrape; what happens now and then, a write to the disk, is told.
+package metrics
+
+import (
+	"runtime"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+)
+
+// Options say what is shown.
+type Options struct {
+	Version, Revision string // of the program and of the source it was built from
+	Start             time.Time
+	Router            func() Router // asked at every scrape
+	Persistence       *Persistence  // nil when nothing is kept: then it has no metrics
+}
+
+// Metrics is everything that one router shows.
+type Metrics struct {
+	registry  *prometheus.Registry
+	listeners *prometheus.GaugeVec
+}
+
+// New makes the metrics of a router, with those of the Go runtime and of the process.
+func New(o Options) *Metrics {
+	m := &Metrics{registry: prometheus.NewRegistry()}
+	build := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "clasp_build_info",
+		Help: "1, with what was built as labels.",
+		ConstLabels: prometheus.Labels{
+			"version": o.Version, "revision": o.Revision, "goversion": runtime.Version(),
+		},
+	})
+	build.Set(1)
+	start := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "clasp_start_time_seconds",
+		Help: "When the router was started, as Unix time.",
+	})
+	start.Set(unix(o.Start))
+	m.listeners = prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "clasp_listener_up",
+		Help: "Whether a listener that the configuration asks for is open (1) or not (0).",
+	}, []string{"transport", "address"})
+	m.registry.MustRegister(
+		collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		build, start, m.listeners, routerCollector{o.Router},
+	)
+	if o.Persistence != nil {
+		m.registry.MustRegister(o.Persistence.collectors()...)
+	}
+	return m
+}
+
+// Listener tells whether a listener is open; address is host:port.
+func (m *Metrics) Listener(transport, address string, up bool) {
+	value := 0.0
+	if up {
+		value = 1
+	}
+	m.listeners.WithLabelValues(transport, address).Set(value)
+}
+
+// unix is a time as Prometheus has them: Unix seconds.
+func unix(t time.Time) float64 { return float64(t.UnixMicro()) / 1e6 }

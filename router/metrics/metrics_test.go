@@ -1,0 +1,147 @@
+package metrics_test
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/clasp-studio/clasp/router/metrics"
+	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
+)
+
+var start = time.Date(2026, 11, 23, 9, 30, 0, 500_000_000, time.UTC)
+
+// options are those of a router with state on disk.
+func options() metrics.Options {
+	return metrics.Options{
+		Version: "v1.2.3", Revision: "abc", Start: start,
+		Router:      func() metrics.Router { return metrics.Router{Sessions: 3, Subscriptions: 5, Params: 7} },
+		Persistence: metrics.NewPersistence(),
+	}
+}
+
+// ask sends one request and returns status and body.
+func ask(t *testing.T, h http.Handler, method, path string) (*http.Response, string) {
+	t.Helper()
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, httptest.NewRequest(method, path, nil))
+	response := w.Result()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return response, string(body)
+}
+
+func ready() []string { return nil }
+
+func scrape(t *testing.T, m *metrics.Metrics) string {
+	t.Helper()
+	response, body := ask(t, m.Handler(ready), http.MethodGet, "/metrics")
+	if response.StatusCode != http.StatusOK {
+		t.Fatalf("/metrics: %s\n%s", response.Status, body)
+	}
+	return body
+}
+
+// expectLines looks for lines that match, each with its type.
+func expectLines(t *testing.T, body string, patterns ...string) {
+	t.Helper()
+	for _, pattern := range patterns {
+		if !regexp.MustCompile(`(?m)^` + pattern + `$`).MatchString(body) {
+			t.Errorf("no line %s in\n%s", pattern, body)
+		}
+	}
+}
+
+func TestScrape(t *testing.T) {
+	o := options()
+	m := metrics.New(o)
+	m.Listener("ws", "0.0.0.0:7330", true)
+	m.Listener("quic", "0.0.0.0:7330", false)
+	expectLines(t, scrape(t, m),
+		`clasp_build_info\{goversion="go.*",revision="abc",version="v1.2.3"\} 1`,
+		`# TYPE clasp_start_time_seconds gauge`, `clasp_start_time_seconds 1.7954262005e\+09`,
+		`# TYPE clasp_sessions_active gauge`, `clasp_sessions_active 3`,
+		`# TYPE clasp_subscriptions_active gauge`, `clasp_subscriptions_active 5`,
+		`# TYPE clasp_state_params_active gauge`, `clasp_state_params_active 7`,
+		`clasp_listener_up\{address="0.0.0.0:7330",transport="ws"\} 1`,
+		`clasp_listener_up\{address="0.0.0.0:7330",transport="quic"\} 0`,
+		`go_goroutines \d+`, `process_start_time_seconds .*`,
+		// Before anything has happened there is something to compare with.
+		`clasp_persist_duration_seconds_count 0`, `clasp_persist_failures_total 0`,
+		`clasp_persist_last_success_timestamp_seconds 0`, `clasp_restore_generation 0`,
+	)
+
+	o.Persistence.Wrote(3*time.Millisecond, nil)
+	o.Persistence.Wrote(time.Second, errors.New("no space left on device"))
+	o.Persistence.Restored(-1)
+	expectLines(t, scrape(t, m),
+		`# TYPE clasp_persist_duration_seconds histogram`,
+		`clasp_persist_duration_seconds_count 2`, `clasp_persist_duration_seconds_sum 1.003`,
+		`# TYPE clasp_persist_failures_total counter`, `clasp_persist_failures_total 1`,
+		`clasp_persist_last_success_timestamp_seconds 1.\d+e\+09`,
+		`clasp_restore_generation -1`,
+	)
+}
+
+// TestWithoutPersistence: what is not kept cannot be late.
+func TestWithoutPersistence(t *testing.T) {
+	o := options()
+	o.Persistence = nil
+	if body := scrape(t, metrics.New(o)); strings.Contains(body, "clasp_persist_") || strings.Contains(body, "clasp_restore_") {
+		t.Errorf("metrics of state that is not kept:\n%s", body)
+	}
+}
+
+// TestNames holds Prometheus' own rules.
+func TestNames(t *testing.T) {
+	m := metrics.New(options())
+	m.Listener("ws", "0.0.0.0:7330", true)
+	problems, err := promlint.New(strings.NewReader(scrape(t, m))).Lint()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range problems {
+		t.Errorf("%s: %s", p.Metric, p.Text)
+	}
+}
+
+func TestHealth(t *testing.T) {
+	var reasons []string
+	h := metrics.New(options()).Handler(func() []string { return reasons })
+	expect := func(path string, status int, body string) {
+		t.Helper()
+		response, got := ask(t, h, http.MethodGet, path)
+		if response.StatusCode != status || got != body {
+			t.Errorf("%s: %s, %q; want %d, %q", path, response.Status, got, status, body)
+		}
+	}
+	expect("/healthz", 200, "ok\n")
+	expect("/readyz", 200, "ready\n")
+	reasons = []string{"stopping", "persistence: failing"}
+	expect("/healthz", 200, "ok\n")
+	expect("/readyz", 503, "stopping\npersistence: failing\n")
+}
+
+func TestMethods(t *testing.T) {
+	h := metrics.New(options()).Handler(ready)
+	for _, path := range []string{"/metrics", "/healthz", "/readyz"} {
+		if response, _ := ask(t, h, http.MethodHead, path); response.StatusCode != http.StatusOK {
+			t.Errorf("HEAD %s: %s", path, response.Status)
+		}
+		for _, method := range []string{http.MethodPost, http.MethodPut, http.MethodDelete, http.MethodOptions} {
+			if response, _ := ask(t, h, method, path); response.StatusCode != http.StatusMethodNotAllowed {
+				t.Errorf("%s %s: %s", method, path, response.Status)
+			}
+		}
+	}
+	if response, _ := ask(t, h, http.MethodGet, "/debug/pprof/"); response.StatusCode != http.StatusNotFound {
+		t.Errorf("an unknown path: %s", response.Status)
+	}
+}
