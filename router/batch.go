@@ -27,6 +27,7 @@ type batch struct {
 	ops      []bundleOp
 	locked   []*paramEntry // params of a piece of a snapshot
 	touched  []*Session
+	prompt   bool // its owner waits for no disk: see errBusy
 	messages int
 	bytes    int // encoded
 	since    time.Time

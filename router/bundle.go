@@ -58,32 +58,32 @@ func (s *Session) onBundle(b *batch, q wire.QoS, payload []byte) error {
 	if s.bundle != nil {
 		s.await(b, s.bundle.done)
 	}
-	s.bundle = s.runBundle(b, q, m)
+	s.bundle, _ = s.runBundle(b, q, m) // a session waits, it is never busy
 	return nil
 }
 
 // runBundle applies a bundle, or answers with one ERROR that names what failed. One that
-// has to be on disk first is returned.
-func (s *Session) runBundle(b *batch, q wire.QoS, m wire.Bundle) *commit {
+// has to be on disk first is returned. The only error is errBusy.
+func (s *Session) runBundle(b *batch, q wire.QoS, m wire.Bundle) (c *commit, err error) {
 	defer b.clearOps()
-	err := s.parseBundle(b, m)
-	if err == nil && q == wire.Commit && s.durableOps(b) {
-		c, err := s.commit(b, true)
-		if err != nil {
-			s.failBundle(b, err)
-		}
-		return c
-	}
+	err = s.parseBundle(b, m)
 	var revision uint64
-	if err == nil {
+	switch {
+	case err != nil:
+	case q == wire.Commit && s.durableOps(b):
+		c, err = s.commit(b, true)
+	default:
 		revision, err = s.applyBundle(b, q)
 	}
-	if err != nil {
+	switch {
+	case errors.Is(err, errBusy):
+		return nil, err
+	case err != nil:
 		s.failBundle(b, err)
-	} else if q != wire.Fire {
+	case c == nil && q != wire.Fire:
 		s.ackBundle(b, revision)
 	}
-	return nil
+	return c, nil
 }
 
 // ackBundle acknowledges a bundle with the last revision it has made, if any.
@@ -186,7 +186,10 @@ func parseOp(payload []byte) (op bundleOp, addr []byte, err error) {
 // applyBundle applies b.ops whole or not at all, and returns the last revision. All
 // params are locked from before the first check until after the last delivery.
 func (s *Session) applyBundle(b *batch, q wire.QoS) (revision uint64, err error) {
-	params := s.lockParams(b)
+	params, err := s.lockParams(b)
+	if err != nil {
+		return 0, err
+	}
 	if _, err = s.judgeBundle(b, q, params); err == nil {
 		for i := range b.ops {
 			if op := &b.ops[i]; !op.skipped {
@@ -209,9 +212,9 @@ func (s *Session) applyBundle(b *batch, q wire.QoS) (revision uint64, err error)
 }
 
 // lockParams finds the params that b.ops write, and locks each once, in address
-// order, when no other commit is on its way to them.
-func (s *Session) lockParams(b *batch) []*paramEntry {
-	var params []*paramEntry
+// order, when no other commit is on its way to them. A prompt batch gets errBusy instead
+// of waiting for that.
+func (s *Session) lockParams(b *batch) (params []*paramEntry, err error) {
 	for {
 		params = params[:0]
 		for i := range b.ops {
@@ -226,10 +229,13 @@ func (s *Session) lockParams(b *batch) []*paramEntry {
 		}
 		at := slices.IndexFunc(params, func(p *paramEntry) bool { return p.Pending })
 		if at < 0 {
-			return params
+			return params, nil
 		}
 		done := s.router.pending.of(params[at]).done
 		s.router.unlockParams(params)
+		if b.prompt {
+			return nil, errBusy
+		}
 		s.await(b, done)
 	}
 }

@@ -15,6 +15,7 @@ type changes struct {
 	params []*paramEntry
 	tidyAt int // how long params must be for those that have gone to be taken out
 	gone   []goneAddress
+	floor  uint64 // the highest revision of those that gone had no room for
 
 	// Owned by the store's goroutine: the present round. It goes through a sorted list
 	// or, when that is long, through the index.
@@ -22,6 +23,7 @@ type changes struct {
 	walking   bool
 	next      string // walk on from here
 	roundGone []goneAddress
+	rest      uint64 // what floor was
 }
 
 // sortAtOnce is how many params a round sorts: 1 ms or so, which commits wait for. Going
@@ -75,7 +77,10 @@ func (r *Router) changeGone(address string, revision uint64) {
 	c.Lock()
 	defer c.Unlock()
 	if len(c.gone) >= maxGone {
-		// Their records are in the file still, and have expired for whoever loads it.
+		// The file keeps where addresses it does not know begin instead.
+		for _, g := range c.gone[:maxGone/2] {
+			c.floor = max(c.floor, g.revision)
+		}
 		c.gone = slices.Delete(c.gone, 0, maxGone/2)
 	}
 	c.gone = append(c.gone, goneAddress{address, revision})
@@ -88,6 +93,7 @@ func (r *Router) Checkpoint() {
 	c.Lock()
 	c.round, c.params = c.params, nil
 	c.roundGone, c.gone = c.gone, nil
+	c.rest, c.floor = c.floor, 0
 	c.Unlock()
 	if c.walking = len(c.round) > sortAtOnce; c.walking {
 		c.round, c.next = nil, ""
@@ -102,6 +108,10 @@ func (r *Router) Changed(dst []byte, size int) []byte {
 	c := &r.changes
 	now := time.Now()
 	end := len(dst) + size
+	if c.rest > 0 {
+		dst = r.store.Append(dst, &store.Record{Revision: c.rest})
+		c.rest = 0
+	}
 	for len(c.roundGone) > 0 && len(dst) < end {
 		g := c.roundGone[0]
 		c.roundGone = c.roundGone[1:]

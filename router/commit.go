@@ -1,6 +1,7 @@
 package router
 
 import (
+	"errors"
 	"sync"
 	"unsafe"
 
@@ -78,6 +79,10 @@ func (pd *pending) wait() {
 	}
 }
 
+// errBusy is why a bundle is not run by a prompt batch: a commit is on its way to one of
+// its params.
+var errBusy = errors.New("a commit is on its way")
+
 // await waits until a commit is settled, with no lock held.
 func (s *Session) await(b *batch, done <-chan struct{}) {
 	select {
@@ -123,7 +128,11 @@ func (s *Session) durableOps(b *batch) bool {
 func (s *Session) commit(b *batch, bundle bool) (*commit, error) {
 	r := s.router
 	c := &commit{session: s, bundle: bundle, done: make(chan struct{})}
-	c.params = s.lockParams(b)
+	params, err := s.lockParams(b)
+	if err != nil {
+		return nil, err
+	}
+	c.params = params
 	created, err := s.judgeBundle(b, wire.Commit, c.params)
 	if err != nil {
 		r.unlockParams(c.params)
@@ -137,6 +146,10 @@ func (s *Session) commit(b *batch, bundle bool) (*commit, error) {
 	c.records = r.recordsOf(c, s, b)
 	r.pending.put(c)
 	r.unlockParams(c.params)
+	if b.prompt {
+		go r.store.Commit(c)
+		return c, nil
+	}
 	b.flush() // the store may be busy, and the session then waits for it
 	r.store.Commit(c)
 	return c, nil

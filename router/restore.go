@@ -14,9 +14,12 @@ const tidyAfter = 10_000
 
 // restore fills the params from the store. Nobody is connected yet.
 func (r *Router) restore() error {
-	re := restoring{r: r, now: time.Now(), writers: make(map[string]string)}
+	re := restoring{r: r, now: time.Now(), writers: make(map[string]string), gone: make(map[string]uint64)}
 	if err := r.store.Load(re.one); err != nil {
 		return err
+	}
+	for addr, revision := range re.gone {
+		r.params.Remember([]byte(addr), revision)
 	}
 	r.params.BeginAfter(r.store.Base())
 	if r.params.Len() >= tidyAfter {
@@ -30,42 +33,52 @@ type restoring struct {
 	r       *Router
 	now     time.Time
 	writers map[string]string // the few sessions that set the many params
+	gone    map[string]uint64 // revisions of addresses that have no value now
 }
 
-// one takes one record. An address may come several times: the higher revision counts,
-// and of two equal ones the later.
+// one takes one record. An address may come several times, in any order: the highest
+// revision counts. What is in the journal at the same revision is the older of the two.
 func (re *restoring) one(rec store.Record, journaled bool) {
 	r := re.r
-	if rec.Value == nil {
-		r.params.Remember(rec.Address, rec.Revision)
+	if rec.Revision <= re.gone[string(rec.Address)] {
 		return
 	}
-	p := r.params.FindOrCreate(rec.Address, r.strategyOf)
-	p.Lock()
-	if rec.Revision < p.Revision && p.Value != nil {
-		p.Unlock()
+	p := r.params.Find(rec.Address)
+	if p != nil && (rec.Revision < p.Revision || journaled && rec.Revision == p.Revision) {
 		return
 	}
-	if left, ends := re.left(&rec); ends && left <= 0 || r.volatile(p.Address) {
-		// Expired meanwhile, or to start at rest: only its revision counts.
-		if p.Value != nil {
-			p.Value = nil
-			r.params.Release(1)
-		}
-		p.Revision = max(p.Revision, rec.Revision)
-		r.changeGone(p.Address, p.Revision)
-		p.Unlock()
-		r.params.Discard(p)
+	if left, ends := re.left(&rec); rec.Value == nil || ends && left <= 0 || r.volatile(view(rec.Address)) {
+		re.leave(p, &rec)
 		return
 	}
-	if p.Value == nil {
+	if p == nil {
+		p = r.params.FindOrCreate(rec.Address, r.strategyOf)
 		r.params.Reserve(1, 0)
 	}
+	p.Lock()
 	re.fill(p, &rec)
 	if journaled {
 		r.change(p)
 	}
 	p.Unlock()
+}
+
+// leave takes a record of which only the revision counts, and p, if an older one has
+// made a param of its address.
+func (re *restoring) leave(p *paramEntry, rec *store.Record) {
+	r := re.r
+	re.gone[string(rec.Address)] = rec.Revision
+	if rec.Value != nil {
+		// Expired meanwhile, or to start at rest: the file is to know.
+		r.changeGone(string(rec.Address), rec.Revision)
+	}
+	if p != nil {
+		p.Lock()
+		p.Value = nil
+		p.Unlock()
+		r.params.Release(1)
+		r.params.Discard(p)
+	}
 }
 
 // fill gives a param, whose lock is held, what its record says.
@@ -75,9 +88,8 @@ func (re *restoring) fill(p *paramEntry, rec *store.Record) {
 		writer = string(rec.Writer)
 		re.writers[writer] = writer
 	}
-	known := max(p.Revision, rec.Revision)
 	p.Store(rec.Value, writer, rec.Written)
-	p.Revision = known
+	p.Revision = rec.Revision
 	p.Timeline = rec.Timeline
 	// The strategy is that of the present rules, not the one stored.
 	if p.SetTTL(rec.TTL) {

@@ -222,12 +222,12 @@ func (r *Router) Stats() Stats {
 // returns an error that counts them.
 func (r *Router) Close(ctx context.Context) error {
 	r.closeOnce.Do(func() { close(r.stop) })
-	r.stopped.Wait()
+	waitFor(ctx, r.stopped.Wait)
 	r.sessions.shut()
 	for _, s := range r.sessions.all() {
 		s.ending.Store(true) // what still comes in is passed over
 	}
-	r.awaitCommits(ctx)
+	waitFor(ctx, r.pending.wait) // and their ACKs go out
 	for _, s := range r.sessions.all() {
 		s.close(ReasonShutdown)
 	}
@@ -243,15 +243,15 @@ func (r *Router) Close(ctx context.Context) error {
 	return fmt.Errorf("close router: cut %d sessions that did not read their last messages: %w", len(left), ctx.Err())
 }
 
-// awaitCommits waits until the commits on their way are settled, or ctx ends.
-func (r *Router) awaitCommits(ctx context.Context) {
-	settled := make(chan struct{})
+// waitFor waits until wait has returned or ctx ends.
+func waitFor(ctx context.Context, wait func()) {
+	done := make(chan struct{})
 	go func() {
-		r.pending.wait()
-		close(settled)
+		wait()
+		close(done)
 	}()
 	select {
-	case <-settled:
+	case <-done:
 	case <-ctx.Done():
 	}
 }

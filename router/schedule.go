@@ -133,20 +133,32 @@ func (r *Router) runSchedule() {
 		case <-r.schedule.changed:
 		}
 		b := r.begin()
+		b.prompt = true
 		for {
 			next, wait := r.schedule.due(b.now)
 			if next == nil {
 				timer.Reset(wait)
 				break
 			}
-			if m, err := wire.DecodeBundle(next.payload); err == nil { // checked when it came
-				_ = next.s.runBundle(b, next.qos, m) // nobody waits for the disk here
+			if _, err := next.run(b); err != nil {
+				// It waits for the disk, the others do not wait for it.
+				r.stopped.Go(func() {
+					b := r.begin()
+					_, _ = next.run(b)
+					b.finish(r)
+				})
 			}
 			b.flush()
 			b.clock(r)
 		}
+		b.prompt = false
 		b.finish(r)
 	}
+}
+
+func (next *scheduled) run(b *batch) (*commit, error) {
+	m, _ := wire.DecodeBundle(next.payload) // checked when it came
+	return next.s.runBundle(b, next.qos, m)
 }
 
 // bundleHeap orders bundles by time, those of the same time as they came.

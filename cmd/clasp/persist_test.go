@@ -5,6 +5,7 @@
 package main_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -99,6 +100,47 @@ func TestKeeps(t *testing.T) {
 	}
 	if _, words, code := clasp(t, nil, "state", "check", path); code != 0 {
 		t.Errorf("state check: %d %s", code, words)
+	}
+}
+
+// TestRestartKeeps: everything about a param is the same after a restart as before it, whatever the QoS it came with; locks are
+// gone.
+func TestRestartKeeps(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "state.db")
+	values := map[string]any{
+		"/int": 1, "/whole": 1.0, "/text": "ü", "/bytes": []byte{0}, "/null": nil, "/bool": false, "/list": []any{1, 1.0, nil}, "/map": map[string]any{"a": 1.0},
+	}
+	s := keep(t, path, "--persist-interval", "3600")
+	c := s.dialed(t)
+	for addr, value := range values {
+		setTo(t, c, addr, "before", api.QoS(wire.Fire))
+		setTo(t, c, addr, value, api.QoS(wire.Fire), api.TTL(time.Hour))
+	}
+	setTo(t, c, "/locked", 1, api.Lock(), api.QoS(wire.Commit)) // and the fire writes before it have come too
+	before := map[string]api.Param{}
+	for addr := range values {
+		p, err := got(t, c, addr)
+		if err != nil {
+			t.Fatalf("%s: %v", addr, err)
+		}
+		before[addr] = p
+	}
+	s.terminated(t)
+
+	s = keep(t, path)
+	c = s.dialed(t)
+	for addr, old := range before {
+		p, err := got(t, c, addr)
+		if err != nil || p.Revision != 2 || p.Revision != old.Revision || p.Writer != old.Writer || !p.Timestamp.Equal(old.Timestamp) ||
+			!bytes.Equal(wire.AppendValue(nil, p.Value), wire.AppendValue(nil, old.Value)) {
+			t.Errorf("%s is %+v, %v, was %+v", addr, p, err, old)
+		}
+	}
+	setTo(t, c, "/locked", 2)
+	s.terminated(t)
+	text, _, _ := clasp(t, nil, "state", "export", path)
+	if n := strings.Count(text, `"ttl":3600`); n != len(values) {
+		t.Errorf("%d of %d params have kept their ttl:\n%s", n, len(values), text)
 	}
 }
 

@@ -21,12 +21,14 @@ type calendar[R any] struct {
 
 // Watch sees to it that Expire will look at a param with a lifetime in time. The
 // param's lock must be held.
-func (t *Table[R]) Watch(p *Param[R]) {
-	c := &t.calendar
+func (t *Table[R]) Watch(p *Param[R]) { t.calendar.list(p, 0) }
+
+// list puts a param, whose lock is held, under its slot, or a later one.
+func (c *calendar[R]) list(p *Param[R], earliest int64) {
 	c.Lock()
 	defer c.Unlock()
 	// A slot that has been looked through would never be looked at again.
-	slot := max(p.extra.expires/slotWidth+1, c.done+1)
+	slot := max(p.extra.expires/slotWidth+1, c.done+1, earliest)
 	if p.extra.slot != 0 && p.extra.slot <= slot {
 		return
 	}
@@ -93,7 +95,8 @@ func (t *Table[R]) Expire(at int64) (more bool) {
 		// Read, or written with another lifetime, since it was listed; or being written.
 		p.Lock()
 		if e := p.extra; !p.Dead() && e != nil && e.ttl > 0 {
-			t.Watch(p)
+			// Not in the present slot, or one that is being written would be next for ever.
+			t.calendar.list(p, at/slotWidth+1)
 		}
 		p.Unlock()
 	}

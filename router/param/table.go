@@ -27,7 +27,6 @@ type Table[R any] struct {
 	calendar calendar[R]
 	gone     memory
 	removed  func(*Param[R])
-	base     uint64 // revision that addresses nobody knows begin after
 }
 
 type shard[R any] struct {
@@ -44,10 +43,11 @@ type index[R any] struct {
 
 // memory remembers the last revision of addresses that have gone, by their hash: two
 // that share one only start higher than they need. The older half is forgotten at a
-// time.
+// time; from then on addresses it does not know start above all that were in it.
 type memory struct {
 	sync.Mutex
 	latest, older map[uint64]uint64
+	floor         uint64 // the highest revision forgotten, at least
 }
 
 // New returns an empty table. It calls removed for each param it lets go of, under
@@ -68,7 +68,7 @@ func New[R any](removed func(*Param[R])) *Table[R] {
 
 // BeginAfter sets the revision that addresses begin after which the table does not know.
 // Call it before others use the table.
-func (t *Table[R]) BeginAfter(base uint64) { t.base = base }
+func (t *Table[R]) BeginAfter(base uint64) { t.gone.floor = max(t.gone.floor, base) }
 
 // Len returns the number of params that have a value, those that have expired in
 // the last second included.
@@ -121,7 +121,7 @@ func (t *Table[R]) FindOrCreate(address []byte, strategy func(address string) St
 	// Nobody can have found it yet, so its lock may be taken before the index's.
 	p.Lock()
 	defer p.Unlock()
-	p.Revision = max(t.base, t.gone.revision(maphash.String(t.seed, p.Address)))
+	p.Revision = t.gone.revision(maphash.String(t.seed, p.Address))
 	s.m[p.Address] = p
 	// In the index before its first value: a snapshot that walks past it now is
 	// followed by the live SET, one that comes later finds the value. And before its
@@ -162,9 +162,7 @@ func (t *Table[R]) remove(p *Param[R], ok func() bool) bool {
 	delete(s.m, p.Address)
 	t.index.tree.Delete(p)
 	t.calendar.drop(p)
-	if p.Revision > t.base {
-		t.gone.put(hash, p.Revision)
-	}
+	t.gone.put(hash, p.Revision)
 	// Whoever still points at it must not keep the value in memory.
 	p.Value, p.Writer, p.extra = nil, "", nil
 	return true
@@ -198,19 +196,22 @@ func (t *Table[R]) Ascend(from string, f func(p *Param[R]) bool, end func(all bo
 func (m *memory) put(hash, revision uint64) {
 	m.Lock()
 	defer m.Unlock()
+	if revision <= m.floor {
+		return
+	}
 	if len(m.latest) >= remembered/2 {
+		for _, r := range m.older {
+			m.floor = max(m.floor, r)
+		}
 		m.older, m.latest = m.latest, make(map[uint64]uint64)
 	}
 	m.latest[hash] = revision
 }
 
-// revision returns the revision an address had when it went, 0 if none is known. It
+// revision returns the revision an address had when it went, or one it may have had. It
 // stays remembered, for the param may come to nothing.
 func (m *memory) revision(hash uint64) uint64 {
 	m.Lock()
 	defer m.Unlock()
-	if r, ok := m.latest[hash]; ok {
-		return r
-	}
-	return m.older[hash]
+	return max(m.latest[hash], m.older[hash], m.floor)
 }

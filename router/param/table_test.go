@@ -211,3 +211,47 @@ func TestRace(t *testing.T) {
 		t.Errorf("%d params listed, %d counted", left, tab.Len())
 	}
 }
+
+// One param that waits for the disk past its time holds up no other's end.
+func TestPendingDoesNotHoldUpExpiry(t *testing.T) {
+	tab := param.New(func(*param.Param[int]) {})
+	p := set(t, tab, "/pending", 1, 0)
+	p.Lock()
+	p.Pending = true
+	p.Unlock()
+	for i := range 3 {
+		set(t, tab, fmt.Sprintf("/other/%d", i), 1, second/2)
+	}
+	for at := 2 * second; at < 4*second; at += second {
+		if tab.Expire(at) {
+			t.Fatalf("at %d s: there is more to do, again and again", at/second)
+		}
+	}
+	if tab.Len() != 1 {
+		t.Errorf("%d params are there, only one is pending", tab.Len())
+	}
+	p.Lock()
+	p.Pending = false
+	p.Unlock()
+	tab.Expire(5 * second)
+	if tab.Len() != 0 {
+		t.Error("the pending one has outlived its lifetime for good")
+	}
+}
+
+// However many addresses go, one that comes back counts on.
+func TestRevisionsGoOnAfterMany(t *testing.T) {
+	tab := param.New(func(*param.Param[int]) {})
+	for range 5 {
+		set(t, tab, "/a", 1, 0)
+	}
+	tab.Expire(5 * second)
+	for i := range 1 << 17 {
+		set(t, tab, fmt.Sprintf("/b/%d", i), 1, 5*second)
+	}
+	for tab.Expire(10 * second) {
+	}
+	if p := set(t, tab, "/a", 0, 10*second); p.Revision <= 5 {
+		t.Errorf("revision %d, it was at 5 before", p.Revision)
+	}
+}

@@ -198,6 +198,12 @@ func fold(tx *bolt.Tx, records []byte, epoch uint32) error {
 		}
 		record := records[:len(records)-len(rest)]
 		records = rest
+		if len(r.Address) == 0 {
+			if err := forgetUpTo(tx, r.Revision, epoch); err != nil {
+				return err
+			}
+			continue
+		}
 		if old := params.Get(r.Address); old != nil {
 			// What cannot be read is no reason to keep it.
 			if old, _, err := readRecord(old, epoch); err == nil && old.Revision > r.Revision {
@@ -248,19 +254,25 @@ func bury(tx *bolt.Tx, address, record []byte, epoch uint32) error {
 
 // forget keeps the highest revision of a bucket that is dropped: its addresses go on above.
 func forget(tx *bolt.Tx, gone *bolt.Bucket, epoch uint32) error {
-	about := tx.Bucket(aboutBucket)
-	last, err := readForgotten(about, epoch)
-	if err != nil {
-		return err
-	}
+	var last uint64
 	if err := gone.ForEach(func(_, value []byte) error {
 		r, _, err := readRecord(value, epoch)
 		last = max(last, r.Revision)
 		return err
-	}); err != nil || last == 0 {
+	}); err != nil {
 		return err
 	}
-	return about.Put(forgottenKey, appendRecord(nil, &Record{Revision: last}, epoch))
+	return forgetUpTo(tx, last, epoch)
+}
+
+// forgetUpTo notes that addresses up to a revision are not in the file.
+func forgetUpTo(tx *bolt.Tx, revision uint64, epoch uint32) error {
+	about := tx.Bucket(aboutBucket)
+	last, err := readForgotten(about, epoch)
+	if err != nil || revision <= last {
+		return err
+	}
+	return about.Put(forgottenKey, appendRecord(nil, &Record{Revision: revision}, epoch))
 }
 
 // readForgotten returns what forget has kept, 0 when it is nothing.

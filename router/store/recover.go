@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	bolt "go.etcd.io/bbolt"
 )
 
 // Recovery says what was done to have a database that is in order.
@@ -80,8 +82,14 @@ func (r *Recovery) run(now time.Time) error {
 	}
 	if temp == "" {
 		r.Fresh = true
-		if len(r.SetAside) > 0 {
+		// Counted by name, so that it is the same for a start after one that got no further.
+		aside, err := named(r.path, badInfix)
+		if err != nil {
+			return err
+		}
+		if len(aside) > 0 {
 			r.Number = -1
+			r.Epoch = max(r.Epoch, uint32(len(aside)-1)*lostEpochs)
 		}
 		return nil
 	}
@@ -122,10 +130,24 @@ func (r *Recovery) restore(now time.Time) (temp string, err error) {
 		if err := copyFile(g.name, temp); err != nil {
 			return "", err
 		}
+		// In the copy before it is in its place: after a crash from then on it is a good file.
+		if err := restamp(temp, r.Epoch+lostEpochs); err != nil {
+			return "", err
+		}
 		r.Generation, r.Number, r.made = g.name, n, g.made
 		return temp, nil
 	}
 	return "", nil
+}
+
+// restamp gives a copy the epoch of a file that was lost, not closed in order.
+func restamp(name string, epoch uint32) error {
+	db, err := bolt.Open(name, fileMode, &bolt.Options{Timeout: time.Second, FreelistType: bolt.FreelistMapType})
+	if err != nil {
+		return err
+	}
+	err = db.Update(about{Format: fileFormat, Epoch: epoch}.write)
+	return errors.Join(err, db.Close())
 }
 
 // setAside gives a bad file a name that says when and why.

@@ -44,7 +44,8 @@ type Source interface {
 	Checkpoint()
 	// Changed appends the records of changed params that it has not given yet in this
 	// round, in address order, until about size bytes are added. It appends nothing at
-	// the end.
+	// the end. A record without an address says up to which revision others have gone
+	// that are not recorded.
 	Changed(dst []byte, size int) []byte
 	// Everything makes all params changed ones.
 	Everything()
@@ -196,8 +197,8 @@ func full(err error) bool {
 const windowsFull = syscall.Errno(112)
 
 // Load calls restore with every record, each a view valid during the call only. An
-// address may come more than once: the higher revision counts, the later record at the
-// same one. journaled says that the record is not in params yet, so that it must be among
+// address may come more than once: the higher revision counts, and what is journaled is
+// the older one at the same. journaled says that the record is not in params yet, so that it must be among
 // the changed ones of the first checkpoint. Call it once, before Start. The file is read
 // without mapping it, so that it does not count towards the process's memory.
 func (s *Store) Load(restore func(r Record, journaled bool)) error {

@@ -37,7 +37,7 @@ func Export(path string, f func(Record) error) (Report, error) {
 func export(path string, f func(Record) error) (Report, error) {
 	var report Report
 	err := readPages(path, &report, func(p *pages) error {
-		m := merger{f: f, gone: make(map[string]uint64), journal: make(map[string]Record)}
+		m := merger{f: f, report: &report, gone: make(map[string]uint64), journal: make(map[string]Record)}
 		if err := p.verify(&report, m.record); err != nil {
 			return err
 		}
@@ -50,6 +50,7 @@ func export(path string, f func(Record) error) (Report, error) {
 // is gone and the journal, neither of which is large, before params.
 type merger struct {
 	f       func(Record) error
+	report  *Report           // of the file; what it says of itself comes first
 	gone    map[string]uint64 // revisions
 	journal map[string]Record // of each address the one that counts
 	order   []string          // addresses in journal still to come, nil until it is complete
@@ -69,7 +70,7 @@ func (m *merger) record(bucket string, r Record) error {
 		}
 		if len(m.order) > 0 && m.order[0] == string(r.Address) {
 			m.order = m.order[1:]
-			if j := m.journal[string(r.Address)]; j.Revision >= r.Revision {
+			if j := m.journal[string(r.Address)]; j.Revision > r.Revision {
 				r = j
 			}
 		}
@@ -99,6 +100,9 @@ func (m *merger) emit(r Record) error {
 	if gone, ok := m.gone[string(r.Address)]; r.Value == nil || ok && gone >= r.Revision {
 		return nil
 	}
+	if !m.report.Clean {
+		r.Revision += 1 << epochShift // as for a router that starts on the file
+	}
 	return m.f(r)
 }
 
@@ -109,6 +113,7 @@ type Import struct {
 	release    func()
 	db         *bolt.DB
 	records    []byte // that have come and are not in db yet, one after another
+	highest    uint64 // revision that has come
 }
 
 // importStep is how many bytes of records are written in one transaction.
@@ -170,6 +175,7 @@ func (im *Import) Add(r *Record) error {
 	case r.Revision > maxRevision:
 		return fmt.Errorf("import %q: revision %d is too high", r.Address, r.Revision)
 	}
+	im.highest = max(im.highest, r.Revision)
 	im.records = appendRecord(im.records, r, 0)
 	if len(im.records) < importStep {
 		return nil
@@ -244,7 +250,13 @@ func (im *Import) Finish() error {
 }
 
 func (im *Import) finish() error {
-	if err := im.db.Update(about{Format: fileFormat, Clean: true}.write); err != nil {
+	if err := im.db.Update(func(tx *bolt.Tx) error {
+		if err := (about{Format: fileFormat, Clean: true}).write(tx); err != nil {
+			return err
+		}
+		// An export has no addresses that have expired: those begin above all that it has.
+		return forgetUpTo(tx, (im.highest>>epochShift+1)<<epochShift, 0)
+	}); err != nil {
 		return err
 	}
 	if err := im.db.Close(); err != nil {

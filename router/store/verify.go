@@ -188,7 +188,12 @@ func (c *checker) entry(bucket string, key, value []byte) error {
 		return c.record(bucket, key, value, true)
 	case string(journalBucket):
 		return c.batch(key, value)
-	case string(aboutBucket): // has been read
+	case string(aboutBucket): // has been read, but for this
+		if bytes.Equal(key, forgottenKey) {
+			if _, _, err := readRecord(value, c.epoch); err != nil {
+				return damage(reasonDamaged, "bucket %s, %q: %w", bucket, key, err)
+			}
+		}
 		return nil
 	}
 	return damage(reasonDamaged, "entry %q is in none of the buckets", key)

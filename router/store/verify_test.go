@@ -315,3 +315,36 @@ func TestCheckOfWhatIsNoFile(t *testing.T) {
 		t.Errorf("directory: %v", err)
 	}
 }
+
+// Where unknown addresses begin is checked like all else: a router that cannot read it would not start.
+func TestForgottenDamaged(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "state.db")
+	stateFile(t, path, 10, nil)
+	db, err := bolt.Open(path, fileMode, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	update(t, db, func(tx *bolt.Tx) error { return forgetUpTo(tx, 7, 3) })
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Check(path); err != nil {
+		t.Fatal(err)
+	}
+	if db, err = bolt.Open(path, fileMode, nil); err != nil {
+		t.Fatal(err)
+	}
+	update(t, db, func(tx *bolt.Tx) error {
+		b := tx.Bucket(aboutBucket)
+		value := bytes.Clone(b.Get(forgottenKey))
+		value[len(value)-1] ^= 1
+		return b.Put(forgottenKey, value)
+	})
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	var d *DamageError
+	if _, err := Check(path); !errors.As(err, &d) || d.Reason != reasonDamaged {
+		t.Errorf("%v", err)
+	}
+}
