@@ -55,13 +55,20 @@ func bench(ctx context.Context, o options, chosen []workload, stdout, progress i
 	if err := b.findPrograms(ctx); err != nil {
 		return err
 	}
+	if !o.quick && inMemory(dir) {
+		for _, w := range chosen {
+			if w.disk {
+				return fmt.Errorf("%s is in memory, and workload %s measures a disk: set TMPDIR to a folder on one", os.TempDir(), w.name)
+			}
+		}
+	}
 
 	rep := newReport(b, chosen, b.machine(ctx))
 	for range b.repeat {
 		for _, w := range chosen {
 			for _, at := range b.placesOf(w) {
 				b.run(ctx, rep, w, at, false)
-				if w.load && ctx.Err() == nil {
+				if w.relayed && ctx.Err() == nil {
 					b.run(ctx, rep, w, at, true)
 				}
 				if ctx.Err() != nil {
@@ -117,7 +124,7 @@ func (b *runner) findPrograms(ctx context.Context) (err error) {
 
 // placesOf returns the placements a workload is run on.
 func (b *runner) placesOf(w workload) []placement {
-	if w.load {
+	if w.placed {
 		return b.places
 	}
 	return b.places[len(b.places)-1:]
@@ -152,31 +159,43 @@ func (b *runner) try(ctx context.Context, w workload, at placement, relay bool) 
 	if err := pinSelf(at.load); err != nil {
 		return result{}, err
 	}
+	dir, err := os.MkdirTemp(b.dir, w.name+"-")
+	if err != nil {
+		return result{}, err
+	}
+	defer func() { _ = os.RemoveAll(dir) }() // only files of ours
 	return w.run(ctx, rig{
 		scale: b.scale,
+		dir:   dir,
+		self:  b.self,
 		relay: relay,
-		start: func(ctx context.Context) (*process, error) {
+		start: func(ctx context.Context, flags ...string) (*process, error) {
 			addr, err := freeAddress()
 			if err != nil {
 				return nil, err
 			}
-			return start(at.server, addr, b.command(ctx, w, at, relay, addr))
+			return start(at.server, addr, b.command(ctx, w, at, relay, addr, flags))
 		},
 	})
 }
 
 // command is the server of a run.
-func (b *runner) command(ctx context.Context, w workload, at placement, relay bool, addr string) *exec.Cmd {
+func (b *runner) command(ctx context.Context, w workload, at placement, relay bool, addr string, flags []string) *exec.Cmd {
 	var cmd *exec.Cmd
 	host, port, _ := net.SplitHostPort(addr) // freeAddress has joined them
 	switch {
 	case relay:
 		cmd = exec.CommandContext(ctx, b.self, "relay", addr)
 	case b.profile != "":
-		cmd = exec.CommandContext(ctx, b.self, "serve", addr, "--profile", filepath.Join(b.profile, w.name+"-"+at.name))
+		name := w.name + "-" + at.name
+		if len(flags) > 0 { // some workloads run a server with and one without
+			name += "-persist"
+		}
+		cmd = exec.CommandContext(ctx, b.self, "serve", addr, "--profile", filepath.Join(b.profile, name))
 	default:
 		cmd = exec.CommandContext(ctx, b.server, "server", "--config", b.config, "--bind", host, "--port", port)
 	}
+	cmd.Args = append(cmd.Args, flags...)
 	cmd.Dir = b.dir
 	return cmd
 }

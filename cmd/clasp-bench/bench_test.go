@@ -67,7 +67,7 @@ func TestQuick(t *testing.T) {
 	wanted := 0
 	for _, w := range workloads {
 		at := places
-		if !w.load {
+		if !w.placed {
 			at = places[len(places)-1:]
 		}
 		for _, r := range w.rows {
@@ -77,8 +77,8 @@ func TestQuick(t *testing.T) {
 				switch {
 				case l == nil:
 					t.Errorf("%s, %s, cores %s: no row", w.name, r.title, p.name)
-				case w.name == "idle" && !canPin: // memory is not read on this system
-				case len(l.Values) != 1 || w.load && len(l.Relay) != 1:
+				case (w.name == "idle" || w.name == "restart") && !canPin: // memory is not read on this system
+				case len(l.Values) != 1 || w.relayed && len(l.Relay) != 1:
 					t.Errorf("%s, %s, cores %s: values %v, relay %v; want one each", w.name, r.title, p.name, l.Values, l.Relay)
 				case l.Target != 0 || l.Met != "":
 					t.Errorf("%s, %s, cores %s: a quick run is held to the target %g: %q", w.name, r.title, p.name, l.Target, l.Met)

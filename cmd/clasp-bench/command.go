@@ -61,7 +61,7 @@ run void, and the exit code 1; a slow machine does not.`,
 	f.StringVar(&o.profile, "profile", "", "Write CPU and allocation profiles of the server into this folder; the server is then the engine inside clasp-bench")
 	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return asUsage(err) })
 	cmd.SetHelpTemplate(help)
-	cmd.AddCommand(newServeCommand(), newRelayCommand())
+	cmd.AddCommand(newServeCommand(), newRelayCommand(), newJoinCommand())
 	return cmd
 }
 

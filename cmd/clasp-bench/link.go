@@ -15,8 +15,11 @@ import (
 )
 
 const (
-	// inputSize is how much a connection reads at once. 100 of them stay in the cache.
+	// inputSize is how much a connection reads at once, until a larger message comes.
+	// 100 of them stay in the cache.
 	inputSize = 16 << 10
+	// inputLimit is room for the largest message there is, twice.
+	inputLimit = 128 << 10
 	// patience bounds the wait for an answer, and for what is still under way when a
 	// run ends: longer than that, it is lost.
 	patience = 10 * time.Second
@@ -138,7 +141,10 @@ func (l *link) fill() error {
 		l.from = 0
 	}
 	if l.to == len(l.buf) {
-		return fmt.Errorf("a message of more than %d bytes", len(l.buf))
+		if l.to >= inputLimit {
+			return fmt.Errorf("a message of more than %d bytes", inputLimit)
+		}
+		l.buf = append(l.buf, make([]byte, len(l.buf))...)
 	}
 	n, err := l.Read(l.buf[l.to:])
 	l.to += n
@@ -169,7 +175,14 @@ func (l *link) next() ([]byte, error) {
 			}
 			head, size = 4, int(binary.BigEndian.Uint16(b[2:]))
 		case 127:
-			return nil, errors.New("a WebSocket message over 65535 bytes, which the load never asks for")
+			if len(b) < 10 {
+				return nil, nil
+			}
+			long := binary.BigEndian.Uint64(b[2:])
+			if long > inputLimit {
+				return nil, fmt.Errorf("a message of %d bytes", long)
+			}
+			head, size = 10, int(long)
 		}
 		if b[1]&wsMasked != 0 {
 			head += maskSize // from the relay, which passes on what we have sent; the key is 0

@@ -94,19 +94,34 @@ func cpuTime(pid int) time.Duration {
 	return time.Duration(user+system) * 10 * time.Millisecond
 }
 
-// residentKiB returns the memory a process has in RAM, in KiB.
-func residentKiB(pid int) (float64, error) {
+// residentKiB returns the memory a process has in RAM, in KiB. Pages of files that it
+// has mapped count.
+func residentKiB(pid int) (float64, error) { return memoryKiB(pid, "VmRSS:") }
+
+// mostResidentKiB returns the most it has ever had.
+func mostResidentKiB(pid int) (float64, error) { return memoryKiB(pid, "VmHWM:") }
+
+func memoryKiB(pid int, field string) (float64, error) {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		return 0, err
 	}
-	_, rest, _ := strings.Cut(string(status), "VmRSS:")
+	_, rest, _ := strings.Cut(string(status), field)
 	var n float64
 	if _, err := fmt.Sscanf(rest, "%f kB", &n); err != nil {
-		return 0, fmt.Errorf("read VmRSS of process %d: %w", pid, err)
+		return 0, fmt.Errorf("read %s of process %d: %w", field, pid, err)
 	}
 	return n, nil
 }
+
+// inMemory says whether what is written to a folder never gets to a disk.
+func inMemory(dir string) bool {
+	var fs unix.Statfs_t
+	return unix.Statfs(dir, &fs) == nil && fs.Type == unix.TMPFS_MAGIC
+}
+
+// syncData returns when the content of a file is on disk.
+func syncData(f *os.File) error { return unix.Fdatasync(int(f.Fd())) }
 
 // processor and kernel name the machine.
 func processor() string {

@@ -7,6 +7,7 @@ package main
 
 import (
 	"errors"
+	"os"
 	"os/exec"
 	"runtime"
 	"time"
@@ -29,6 +30,12 @@ func startOn(_ []int, cmd *exec.Cmd) error { return cmd.Start() }
 func cpuTime(int) time.Duration { return 0 }
 
 func residentKiB(int) (float64, error) { return 0, errors.ErrUnsupported }
+
+func mostResidentKiB(int) (float64, error) { return 0, errors.ErrUnsupported }
+
+func inMemory(string) bool { return false } // few systems have their temporary files there
+
+func syncData(f *os.File) error { return f.Sync() }
 
 func processor() string { return runtime.GOARCH }
 

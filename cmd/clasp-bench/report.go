@@ -186,8 +186,12 @@ func (u unit) format(x float64) string {
 	switch {
 	case u == perSecond && x >= 1e6:
 		return fmt.Sprintf("%.2f M/s", x/1e6)
-	case u == perSecond:
+	case u == perSecond && x >= 10e3:
 		return fmt.Sprintf("%.0f k/s", x/1e3)
+	case u == perSecond:
+		return fmt.Sprintf("%.0f /s", x)
+	case u == millis && x >= 1000, u == byteUnit:
+		return fmt.Sprintf("%.0f %s", x, string(u))
 	case u == percent:
 		return fmt.Sprintf("%.0f %%", x)
 	case u == kib && x >= 1024:

@@ -13,43 +13,51 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/clasp-studio/clasp/router"
+	"github.com/clasp-studio/clasp/router/store"
 	"github.com/clasp-studio/clasp/router/transport/ws"
 )
 
+// serving is what the server is to do. The flags of persistence are those of clasp server.
+type serving struct {
+	profile  string
+	persist  bool
+	path     string
+	interval int // s
+}
+
 func newServeCommand() *cobra.Command {
-	var profile string
+	var o serving
 	cmd := &cobra.Command{
 		Use: "serve ADDRESS", Hidden: true, Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error { return serve(cmd.Context(), args[0], profile) },
+		RunE: func(cmd *cobra.Command, args []string) error { return o.serve(cmd.Context(), args[0]) },
 	}
-	cmd.Flags().StringVar(&profile, "profile", "", "Write PREFIX.cpu.prof and PREFIX.allocs.prof at the end")
+	f := cmd.Flags()
+	f.StringVar(&o.profile, "profile", "", "Write PREFIX.cpu.prof and PREFIX.allocs.prof at the end")
+	f.BoolVar(&o.persist, "persist", false, "Keep the state on disk")
+	f.StringVar(&o.path, "persist-path", "", "In this file")
+	f.IntVar(&o.interval, "persist-interval", 5, "Seconds between checkpoints")
 	return cmd
 }
 
 // serve runs a router with the limits of a default configuration until ctx ends.
-func serve(ctx context.Context, addr, profile string) (err error) {
-	cpu, err := os.Create(profile + ".cpu.prof")
+func (o serving) serve(ctx context.Context, addr string) (err error) {
+	cpu, err := os.Create(o.profile + ".cpu.prof")
 	if err != nil {
 		return fmt.Errorf("write the CPU profile: %w", err)
 	}
 	defer func() { err = errors.Join(err, cpu.Close()) }()
-	r, err := router.New(router.Options{Name: "clasp-bench", Limits: router.Limits{
-		MaxMessageSize: 65536, MaxSubscriptions: 1000, MaxParams: 1_000_000, WelcomeSnapshot: 10_000, SessionTimeout: 300 * time.Second,
-	}})
-	if err != nil {
-		return err
-	}
-	s, err := ws.Listen(r, addr)
-	if err != nil {
-		return err
-	}
 	if err := pprof.StartCPUProfile(cpu); err != nil {
+		return err
+	}
+	defer pprof.StopCPUProfile() // once more does nothing
+	end, err := o.open(addr)
+	if err != nil {
 		return err
 	}
 	<-ctx.Done()
 	pprof.StopCPUProfile()
 
-	allocs, err := os.Create(profile + ".allocs.prof")
+	allocs, err := os.Create(o.profile + ".allocs.prof")
 	if err != nil {
 		return fmt.Errorf("write the allocation profile: %w", err)
 	}
@@ -57,9 +65,35 @@ func serve(ctx context.Context, addr, profile string) (err error) {
 	if err := pprof.Lookup("allocs").WriteTo(allocs, 0); err != nil {
 		return err
 	}
-	_ = s.Close() // the profiles are what matters
-	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-	defer cancel()
-	_ = r.Close(stop)
+	end()
 	return nil
+}
+
+// open starts the router. end ends it as well as it can: the profiles are what matters.
+func (o serving) open(addr string) (end func(), err error) {
+	var state *store.Store
+	if o.persist {
+		if state, err = store.Open(store.Options{Path: o.path, Interval: time.Duration(o.interval) * time.Second}); err != nil {
+			return nil, err
+		}
+	}
+	r, err := router.New(router.Options{Name: "clasp-bench", Store: state, Limits: router.Limits{
+		MaxMessageSize: 65536, MaxSubscriptions: 1000, MaxParams: 1_000_000, WelcomeSnapshot: 10_000, SessionTimeout: 300 * time.Second,
+	}})
+	if err != nil {
+		return nil, err
+	}
+	s, err := ws.Listen(r, addr)
+	if err != nil {
+		return nil, err
+	}
+	return func() {
+		_ = s.Close()
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		_ = r.Close(ctx)
+		if state != nil {
+			_ = state.Close(ctx)
+		}
+	}, nil
 }

@@ -1,5 +1,5 @@
 // What is measured: the workloads, the numbers each gives and their targets, as
-// issue 2 ("Numbers") sets them.
+// issues 2 and 3 ("Numbers") set them.
 
 package main
 
@@ -15,9 +15,12 @@ type workload struct {
 	name  string // for --only
 	title string // with the names of scale.words in it
 	rows  []row
-	// load says that it is about throughput or latency: where the cores are matters,
-	// and the relay can do the same.
-	load bool
+	// placed says that where the cores are matters: it is run on each placement.
+	placed bool
+	// relayed says that the relay can do the same.
+	relayed bool
+	// disk says that its files have to be on a disk to mean anything.
+	disk bool
 	run  func(context.Context, rig) (result, error)
 }
 
@@ -37,7 +40,9 @@ const (
 	perSecond unit = "/s"
 	millis    unit = "ms"
 	kib       unit = "KiB"
+	byteUnit  unit = "B"
 	percent   unit = "%"
+	ratio     unit = "×"
 )
 
 // scale is how much of everything a run uses.
@@ -47,32 +52,35 @@ type scale struct {
 	idle        int           // connections
 	settle      time.Duration // before their memory is read
 	starts      int
+	active      int // params that workload persist writes
+	params      int // of the workloads that are about many
 }
 
 var (
-	fullScale  = scale{subscribers: 100, idle: 10_000, settle: 10 * time.Second, starts: 10}
-	quickScale = scale{duration: 300 * time.Millisecond, subscribers: 20, idle: 200, settle: time.Second, starts: 3}
+	fullScale  = scale{subscribers: 100, idle: 10_000, settle: 10 * time.Second, starts: 10, active: 10_000, params: 1_000_000}
+	quickScale = scale{duration: 300 * time.Millisecond, subscribers: 20, idle: 200, settle: time.Second, starts: 3, active: 1_000, params: 20_000}
 )
 
 // words fills in what a title says of the scale.
 func (s scale) words(title string) string {
-	return strings.NewReplacer("{subscribers}", fmt.Sprint(s.subscribers), "{idle}", fmt.Sprint(s.idle)).Replace(title)
+	return strings.NewReplacer("{subscribers}", fmt.Sprint(s.subscribers), "{idle}", fmt.Sprint(s.idle),
+		"{active}", fmt.Sprint(s.active), "{params}", fmt.Sprint(s.params)).Replace(title)
 }
 
 var workloads = []workload{
 	{
-		name: "fanout", title: "1 publisher, {subscribers} subscribers, events of 32 bytes, closed loop", load: true, run: runFanout,
+		name: "fanout", title: "1 publisher, {subscribers} subscribers, events of 32 bytes, closed loop", placed: true, relayed: true, run: runFanout,
 		rows: []row{{title: "deliveries", unit: perSecond, target: 3e6, atLeast: true}},
 	},
 	{
-		name: "set", title: "1 client, SET at confirm, pipelined, 1 subscriber", load: true, run: runSet,
+		name: "set", title: "1 client, SET at confirm, pipelined, 1 subscriber", placed: true, relayed: true, run: runSet,
 		rows: []row{
 			{title: "SETs acknowledged and arrived", unit: perSecond, target: 400e3, atLeast: true},
 			{title: "of these arrived within a newer one", unit: percent},
 		},
 	},
 	{
-		name: "openloop", title: "1,000 events/s to {subscribers} subscribers, from the intended time", load: true, run: runOpenLoop,
+		name: "openloop", title: "1,000 events/s to {subscribers} subscribers, from the intended time", placed: true, relayed: true, run: runOpenLoop,
 		rows: []row{
 			{title: "latency p50", unit: millis, target: 1},
 			{title: "latency p99", unit: millis, target: 5},
@@ -92,13 +100,66 @@ var workloads = []workload{
 		name: "start", title: "process start to the first WELCOME", run: runStart,
 		rows: []row{{title: "median start", unit: millis, target: 100}},
 	},
+	{
+		name: "durable", title: "SET at commit, each client waits for its ACK", disk: true, run: runDurable,
+		rows: []row{
+			{title: "1 client", unit: perSecond, target: 2000, atLeast: true},
+			{title: "1 client, p50", unit: millis},
+			{title: "1 client, p99", unit: millis},
+			{title: "64 clients", unit: perSecond, target: 40e3, atLeast: true},
+			{title: "64 clients, p50", unit: millis},
+			{title: "64 clients, p99", unit: millis, target: 15},
+			{title: "bbolt.Batch in process, 1 goroutine", unit: perSecond},
+			{title: "1 client over bbolt.Batch", unit: ratio},
+			{title: "bbolt.Batch in process, 64 goroutines", unit: perSecond},
+			{title: "64 clients over bbolt.Batch", unit: ratio},
+			{title: "plain log with fdatasync, 1 goroutine", unit: perSecond},
+			{title: "1 client over plain log", unit: ratio},
+			{title: "plain log with fdatasync, 64 goroutines", unit: perSecond},
+			{title: "64 clients over plain log", unit: ratio},
+		},
+	},
+	{
+		name: "persist", title: "1 client, SETs of {active} params, pipelined, with --persist and without", placed: true, disk: true, run: runPersist,
+		rows: []row{
+			{title: "fire without", unit: perSecond},
+			{title: "fire with", unit: perSecond},
+			{title: "fire, with over without", unit: percent, target: 85, atLeast: true},
+			{title: "confirm without", unit: perSecond},
+			{title: "confirm with", unit: perSecond},
+			{title: "confirm, with over without", unit: percent, target: 85, atLeast: true},
+		},
+	},
+	{
+		name: "late", title: "10,000 SETs/s at confirm from the intended time, {params} params, --persist, a subscriber of all comes", disk: true, run: runLate,
+		rows: []row{
+			{title: "ACK p99 before it comes", unit: millis},
+			{title: "ACK p99 during its snapshot", unit: millis},
+			{title: "during over before", unit: ratio, target: 2},
+			{title: "median time of its snapshot", unit: millis},
+		},
+	},
+	{
+		name: "restart", title: "start with {params} params in the file", disk: true, run: runRestart,
+		rows: []row{
+			{title: "process start to the first WELCOME", unit: millis, target: 5000},
+			{title: "of it over a start without params", unit: millis, target: 3000},
+			{title: "memory (RSS) a param, beyond its value", unit: byteUnit, target: 250},
+			{title: "memory (RSS) without params", unit: kib},
+			{title: "memory (RSS) with all", unit: kib},
+			{title: "memory (RSS), the most while loading", unit: kib},
+		},
+	},
 }
 
 // rig is what a workload runs on.
 type rig struct {
 	scale scale
-	// start starts the server under test. The caller stops it.
-	start func(context.Context) (*process, error)
+	dir   string // temporary and empty, removed after the run
+	self  string // this program
+	// start starts the server under test, with these flags of it besides those that all
+	// have. The caller stops it.
+	start func(ctx context.Context, flags ...string) (*process, error)
 	// relay says that it is the relay instead of a router.
 	relay bool
 }
