@@ -3,6 +3,7 @@ package router
 import (
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/clasp-studio/clasp/router/outbox"
 	"github.com/clasp-studio/clasp/router/wire"
@@ -181,6 +182,8 @@ func (s *Session) deliverParam(b *batch, p *paramEntry, pkt *packet, via []*subs
 // session at most.
 func (s *Session) flush() {
 	var b *batch // for what a slow or new subscriber still has to get
+	pieces := 0  // of snapshots
+	var rest time.Duration
 	defer func() {
 		if b != nil {
 			b.finish(s.router)
@@ -189,6 +192,7 @@ func (s *Session) flush() {
 	for {
 		s.out.Lock()
 		o := &s.out
+		rest = 0
 		behind := o.closing == ReasonNone && !o.queue.Slow() &&
 			(len(o.dirty.order) > 0 || len(o.cursors) > 0 && !o.filling)
 		if behind {
@@ -204,6 +208,9 @@ func (s *Session) flush() {
 				s.fill(b)
 				s.router.bundles.RUnlock()
 				s.releaseFill(b)
+				if pieces++; pieces > hurried {
+					rest = min(unhurried*time.Since(b.since), longRest)
+				}
 			}
 			o.Lock()
 		}
@@ -236,8 +243,19 @@ func (s *Session) flush() {
 			s.broken(err)
 			return
 		}
+		time.Sleep(rest) // the others need the processor too, here and where the subscriber runs
 	}
 }
+
+// The first pieces of snapshots, 2 MiB or so, go out as fast as they can. From then on a
+// flusher rests after each for so many times as long as it took to put together: a million
+// params for one who comes late must not be felt by all others. (With 10,000 SETs/s beside
+// it on two cores, their p99 was 13 ms without the rests.)
+const (
+	hurried   = 32
+	unhurried = 4
+	longRest  = 5 * time.Millisecond
+)
 
 // waitForRoom holds the session's own reader up until a long answer has gone out so
 // far that more of it may be queued. No lock is held here.
