@@ -27,12 +27,21 @@ func newRootCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "clasp-bench",
 		Short: "Measure the router and print its numbers",
-		Long: `Each workload runs with server and load on a core of their own ("apart") and with
-both on the same two cores ("shared"), against the real clasp and against a relay
-that only copies bytes between sockets. Lost, repeated or reordered messages make a
-run void, and the exit code 1; a slow machine does not.`,
+		Long: `Workloads of throughput and latency run with server and load on a core of their own
+("apart") and with both on the same two cores ("shared"), against the real clasp and
+against a relay that only copies bytes between sockets. Lost, repeated or reordered
+messages make a run void, and the exit code 1; a slow machine does not.
+
+durable, persist, late and restart run clasp with --persist and its file in the
+temporary folder, which has to be on a disk (TMPDIR says where it is). They are about
+the disk as much as about clasp, so they have other yardsticks: durable takes turns with
+bbolt.Batch and with a plain log that is synced with fdatasync, both in this program,
+with the same records and without a network; persist takes turns with a clasp without
+--persist; late compares the time before a subscriber comes with the time of its
+snapshot; restart subtracts what a clasp without params takes.`,
 		Example: `  go run ./cmd/clasp-bench
   go run ./cmd/clasp-bench --only fanout,set --repeat 5
+  TMPDIR=/var/tmp go run ./cmd/clasp-bench --only durable,persist,late,restart
   go run ./cmd/clasp-bench --quick`,
 		Args:          func(cmd *cobra.Command, args []string) error { return asUsage(cobra.NoArgs(cmd, args)) },
 		SilenceUsage:  true,

@@ -5,9 +5,11 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"path/filepath"
 	"time"
 
+	"github.com/clasp-studio/clasp/router/store"
 	"github.com/clasp-studio/clasp/router/wire"
 )
 
@@ -15,8 +17,6 @@ const (
 	// persistEvery is the interval between two checkpoints here, in seconds. By default
 	// they are five times as far apart, and one run would have about one.
 	persistEvery = "1"
-	// settled is how long after a router was last written to its checkpoints are over.
-	settled = 2 * time.Second
 	// persistRounds is how often the routers take turns in a run.
 	persistRounds = 2
 	// pourVolley is how many SETs go out in one write, and pourVolleys how many volleys
@@ -70,9 +70,9 @@ func runPersist(ctx context.Context, r rig) (result, error) {
 					sets[level][i] += float64(n)
 					seconds[level][i] += took.Seconds()
 				}
-				if i == 1 { // what is still to be written must not slow down the other one
+				if i == 1 { // its last checkpoint must not slow down the other one
 					select {
-					case <-time.After(settled):
+					case <-time.After(r.scale.pause):
 					case <-ctx.Done():
 						return result{}, ctx.Err()
 					}
@@ -80,12 +80,28 @@ func runPersist(ctx context.Context, r rig) (result, error) {
 			}
 		}
 	}
+	if err := pours[1].p.wrote(r.dir, r.scale.active); err != nil {
+		return result{}, err
+	}
 	var values []float64
 	for level := range levels {
 		without, with := sets[level][0]/seconds[level][0], sets[level][1]/seconds[level][1]
 		values = append(values, without, with, 100*with/without)
 	}
 	return result{values: values}, nil
+}
+
+// wrote stops the router and says whether all params are in its file.
+func (p *process) wrote(dir string, params int) error {
+	p.stop()
+	found, err := store.Check(stateFile(dir))
+	if err != nil {
+		return p.explain(err)
+	}
+	if found.Params != params || !found.Clean {
+		return p.explain(fmt.Errorf("%d of %d params are in the file; it was stopped in order: %t", found.Params, params, found.Clean))
+	}
+	return nil
 }
 
 // pour is a client that writes as much as gets through.

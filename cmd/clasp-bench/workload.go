@@ -52,13 +52,14 @@ type scale struct {
 	idle        int           // connections
 	settle      time.Duration // before their memory is read
 	starts      int
-	active      int // params that workload persist writes
-	params      int // of the workloads that are about many
+	active      int           // params that workload persist writes
+	pause       time.Duration // until a router has written them, two of its intervals
+	params      int           // of the workloads that are about many
 }
 
 var (
-	fullScale  = scale{subscribers: 100, idle: 10_000, settle: 10 * time.Second, starts: 10, active: 10_000, params: 1_000_000}
-	quickScale = scale{duration: 300 * time.Millisecond, subscribers: 20, idle: 200, settle: time.Second, starts: 3, active: 1_000, params: 20_000}
+	fullScale  = scale{subscribers: 100, idle: 10_000, settle: 10 * time.Second, starts: 10, active: 10_000, pause: 2 * time.Second, params: 1_000_000}
+	quickScale = scale{duration: 300 * time.Millisecond, subscribers: 20, idle: 200, settle: time.Second, starts: 3, active: 1_000, pause: 100 * time.Millisecond, params: 20_000}
 )
 
 // words fills in what a title says of the scale.
