@@ -208,16 +208,10 @@ func (r *reader) scalar(path string, n *yaml.Node) (string, bool) {
 
 // conflicts reads a list of {pattern, strategy}.
 func (r *reader) conflicts(o *option, field *[]Conflict, path string, n *yaml.Node) {
-	if n.Kind != yaml.SequenceNode {
-		r.load.failed(o)
-		r.problem(n, "%s: expected a list of {pattern, strategy}, found %s", path, describe(n))
-		return
-	}
-	before := len(r.load.problems)
 	lines := map[string]int{}
 	rules := make([]Conflict, len(n.Content))
-	for i, item := range n.Content {
-		rule, at := &rules[i], fmt.Sprintf("%s[%d]", path, i)
+	if r.list(o, path, n, "{pattern, strategy}", func(i int, at string, item *yaml.Node) {
+		rule := &rules[i]
 		fields := map[string]*string{"pattern": &rule.Pattern, "strategy": &rule.Strategy}
 		r.mapping(item, at, func(key string, name, value *yaml.Node) {
 			field, value := fields[key], follow(value)
@@ -245,30 +239,20 @@ func (r *reader) conflicts(o *option, field *[]Conflict, path string, n *yaml.No
 				r.problem(item, "%s: the key %q is missing", at, key)
 			}
 		}
+	}) {
+		*field = rules
 	}
-	if len(r.load.problems) > before {
-		r.load.failed(o)
-		return
-	}
-	*field = rules
-	r.load.give(o, r.where(n))
 }
 
 // patterns reads a list of patterns.
 func (r *reader) patterns(o *option, field *[]string, path string, n *yaml.Node) {
-	if n.Kind != yaml.SequenceNode {
-		r.load.failed(o)
-		r.problem(n, "%s: expected a list of patterns, found %s", path, describe(n))
-		return
-	}
-	before := len(r.load.problems)
 	lines := map[string]int{}
 	var patterns []string
-	for i, item := range n.Content {
-		item, at := follow(item), fmt.Sprintf("%s[%d]", path, i)
+	if r.list(o, path, n, "patterns", func(_ int, at string, item *yaml.Node) {
+		item = follow(item)
 		text, ok := r.scalar(at, item)
 		if !ok {
-			continue
+			return
 		}
 		if _, err := address.Compile(text); err != nil {
 			r.problem(item, "%s: %v", at, err)
@@ -277,13 +261,29 @@ func (r *reader) patterns(o *option, field *[]string, path string, n *yaml.Node)
 		}
 		lines[text] = item.Line
 		patterns = append(patterns, text)
+	}) {
+		*field = patterns
+	}
+}
+
+// list calls each with every item of a list and where it is. It gives the option and
+// reports true when there was no problem.
+func (r *reader) list(o *option, path string, n *yaml.Node, of string, each func(i int, at string, item *yaml.Node)) bool {
+	if n.Kind != yaml.SequenceNode {
+		r.load.failed(o)
+		r.problem(n, "%s: expected a list of %s, found %s", path, of, describe(n))
+		return false
+	}
+	before := len(r.load.problems)
+	for i, item := range n.Content {
+		each(i, fmt.Sprintf("%s[%d]", path, i), item)
 	}
 	if len(r.load.problems) > before {
 		r.load.failed(o)
-		return
+		return false
 	}
-	*field = patterns
 	r.load.give(o, r.where(n))
+	return true
 }
 
 func checkConflict(key, text string) error {

@@ -190,25 +190,31 @@ func (s *Session) applyBundle(b *batch, q wire.QoS) (revision uint64, err error)
 	if err != nil {
 		return 0, err
 	}
-	if _, err = s.judgeBundle(b, q, params); err == nil {
-		for i := range b.ops {
-			if op := &b.ops[i]; !op.skipped {
-				if r := s.runOp(b, op, params); r > 0 {
-					revision = r
-				}
-			}
+	if _, err := s.judgeBundle(b, q, params); err != nil {
+		s.router.giveBack(params)
+		return 0, err
+	}
+	revision = s.runOps(b, b.ops, params)
+	s.router.unlockParams(params)
+	return revision, nil
+}
+
+// runOps applies messages that have been accepted, whose params are locked, and returns
+// the last revision.
+func (s *Session) runOps(b *batch, ops []bundleOp, params []*paramEntry) (revision uint64) {
+	for i := range ops {
+		op := &ops[i]
+		if op.skipped {
+			continue
+		}
+		if r := s.runOp(b, op, params); r > 0 {
+			revision = r
 		}
 	}
-	if err == nil && len(params) > 1 {
+	if len(params) > 1 {
 		s.router.welcoming.redo(params)
 	}
-	s.router.unlockParams(params)
-	if err != nil {
-		for _, p := range params {
-			s.router.params.Discard(p) // those that nobody has set yet
-		}
-	}
-	return revision, err
+	return revision
 }
 
 // lockParams finds the params that b.ops write, and locks each once, in address
@@ -255,6 +261,15 @@ func (r *Router) tryLockParams(params []*paramEntry) bool {
 		r.unlockParams(params)
 	}
 	return alive
+}
+
+// giveBack unlocks params that get nothing from a bundle after all, and lets go of those
+// that nobody has set yet.
+func (r *Router) giveBack(params []*paramEntry) {
+	r.unlockParams(params)
+	for _, p := range params {
+		r.params.Discard(p)
+	}
 }
 
 func (r *Router) unlockParams(params []*paramEntry) {

@@ -135,10 +135,7 @@ func (s *Session) commit(b *batch, bundle bool) (*commit, error) {
 	c.params = params
 	created, err := s.judgeBundle(b, wire.Commit, c.params)
 	if err != nil {
-		r.unlockParams(c.params)
-		for _, p := range c.params {
-			r.params.Discard(p)
-		}
+		r.giveBack(c.params)
 		return nil, err
 	}
 	c.created, c.wall = created, b.wall
@@ -231,16 +228,13 @@ func (c *commit) settle(b *batch, err error) {
 	// any later message about the same address.
 	if err == nil {
 		c.apply(b)
+		r.pending.drop(c)
+		r.unlockParams(c.params)
 	} else {
 		c.fail(b, err)
-	}
-	r.pending.drop(c)
-	r.unlockParams(c.params)
-	if err != nil {
+		r.pending.drop(c)
 		r.params.Release(c.created)
-		for _, p := range c.params {
-			r.params.Discard(p) // those that still have no value
-		}
+		r.giveBack(c.params)
 	}
 	close(c.done)
 }
@@ -249,16 +243,8 @@ func (c *commit) apply(b *batch) {
 	s := c.session
 	now := b.wall
 	b.wall = c.wall // as it is in the file
-	var revision uint64
-	for i := range c.ops {
-		if r := s.runOp(b, &c.ops[i], c.params); r > 0 {
-			revision = r
-		}
-	}
+	revision := s.runOps(b, c.ops, c.params)
 	b.wall = now
-	if len(c.params) > 1 {
-		s.router.welcoming.redo(c.params)
-	}
 	if c.bundle {
 		s.ackBundle(b, revision)
 		return

@@ -20,7 +20,7 @@ func terminal(t *testing.T) (screen *lockedBuffer, program *os.File) {
 	t.Helper()
 	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
 	if err != nil {
-		t.Skip("this system has no pseudo-terminals: ", err)
+		t.Skipf("%s needs a pseudo-terminal, and this system has none: %v", t.Name(), err)
 	}
 	fd := int(master.Fd())
 	n, err := unix.IoctlGetInt(fd, unix.TIOCGPTN)

@@ -530,12 +530,7 @@ func TestClosedStdout(t *testing.T) {
 	c := greeted(t, address) // logs that a session started, into the closed pipe
 	ping(t, c)
 	_ = c.Close()
-	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Wait(); err != nil {
-		t.Errorf("it did not end cleanly: %v", err)
-	}
+	endsCleanly(t, cmd)
 }
 
 // TestUnreadStdout: a stdout that takes nothing any more costs log lines and nothing else.
@@ -581,6 +576,12 @@ func TestUnreadStdout(t *testing.T) {
 		ping(t, c)
 		_ = c.Close()
 	}
+	endsCleanly(t, cmd)
+}
+
+// endsCleanly asks a router to stop and waits until it has.
+func endsCleanly(t *testing.T, cmd *exec.Cmd) {
+	t.Helper()
 	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}

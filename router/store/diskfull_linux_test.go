@@ -109,11 +109,11 @@ func fullDisk(t *testing.T, p string, full, free func()) {
 func tmpfs(t *testing.T, size int) string {
 	t.Helper()
 	if os.Getuid() != 0 {
-		t.Skip("only root can mount a tmpfs")
+		t.Skipf("%s needs root: only root can mount a tmpfs", t.Name())
 	}
 	dir := t.TempDir()
 	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, fmt.Sprintf("size=%d", size)); err != nil {
-		t.Skipf("a tmpfs cannot be mounted here: %v", err)
+		t.Skipf("%s needs a tmpfs, which cannot be mounted here: %v", t.Name(), err)
 	}
 	t.Cleanup(func() {
 		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {

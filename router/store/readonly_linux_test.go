@@ -32,7 +32,7 @@ func asNobody(t *testing.T, f func()) {
 		done <- nil
 	}()
 	if err := <-done; err != nil {
-		t.Skipf("cannot give up the rights of root: %v", err)
+		t.Skipf("%s needs to give up the rights of root, which cannot be done here: %v", t.Name(), err)
 	}
 }
 

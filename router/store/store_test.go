@@ -471,7 +471,7 @@ func TestInUse(t *testing.T) {
 // A file that loses its pages while it is mapped fails transactions, not the process.
 func TestTruncatedUnderneath(t *testing.T) {
 	if runtime.GOOS == "windows" {
-		t.Skip("Windows does not let a mapped file be truncated")
+		t.Skipf("%s: Windows does not let a mapped file be truncated", t.Name())
 	}
 	p := path(t)
 	var log lines

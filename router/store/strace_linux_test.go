@@ -40,7 +40,7 @@ func TestOrderOfWrites(t *testing.T) {
 	}
 	strace, err := exec.LookPath("strace")
 	if err != nil {
-		t.Skip("strace is not installed")
+		t.Skipf("%s needs strace, which is not installed", t.Name())
 	}
 	p := path(t)
 	out := filepath.Join(t.TempDir(), "trace")
@@ -49,7 +49,7 @@ func TestOrderOfWrites(t *testing.T) {
 	cmd.Env = append(os.Environ(), "CLASP_TEST_TRACED="+p)
 	if b, err := cmd.CombinedOutput(); err != nil {
 		if strings.Contains(string(b), "PTRACE_TRACEME") || strings.Contains(string(b), "ptrace(") {
-			t.Skipf("processes cannot be traced here: %s", b)
+			t.Skipf("%s needs to trace a process, which is not permitted here: %s", t.Name(), b)
 		}
 		t.Fatalf("%v: %s", err, b)
 	}

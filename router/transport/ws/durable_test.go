@@ -211,9 +211,6 @@ func TestRestart(t *testing.T) {
 			}
 		}
 	})
-	t.Run("a file is not touched for nothing", func(t *testing.T) {
-		start(t, durable(t, path), exclude)
-	})
 }
 
 // get reads a param.
