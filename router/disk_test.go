@@ -98,12 +98,18 @@ func TestKilledBetweenTransactions(t *testing.T) {
 	path := filepath.Join(dir, "state.db")
 	var copies atomic.Int32
 	k := keep(t, path, func(time.Duration, error) {
-		b, err := os.ReadFile(path)
-		if err == nil {
-			err = os.WriteFile(filepath.Join(dir, fmt.Sprint("copy", copies.Add(1))), b, 0o600)
-		}
-		if err != nil {
-			t.Error(err)
+		n := copies.Add(1)
+		for _, suffix := range []string{"", ".journal0", ".journal1"} {
+			b, err := os.ReadFile(path + suffix)
+			if suffix != "" && os.IsNotExist(err) {
+				continue
+			}
+			if err == nil {
+				err = os.WriteFile(filepath.Join(dir, fmt.Sprint("copy", n, suffix)), b, 0o600)
+			}
+			if err != nil {
+				t.Error(err)
+			}
 		}
 	})
 	k.send(t, wire.Commit, setOf("/pyro", 1, 0))
@@ -116,7 +122,7 @@ func TestKilledBetweenTransactions(t *testing.T) {
 		k := keep(t, filepath.Join(dir, fmt.Sprint("copy", n)), nil)
 		value, revision := k.at("/pyro")
 		if value == 2 || value == 1 && revision != 1+1<<20 {
-			t.Errorf("killed after transaction %d: /pyro is %d at revision %d", n, value, revision)
+			t.Errorf("killed after write %d: /pyro is %d at revision %d", n, value, revision)
 		}
 		seen[value]++
 		k.close(t)

@@ -1,8 +1,6 @@
 package store
 
 import (
-	"bytes"
-	"encoding/binary"
 	"fmt"
 	"time"
 
@@ -14,7 +12,7 @@ const (
 	maxJournal = 8 << 20
 	// maxSlice bounds the bytes of records in one transaction of a checkpoint, and
 	// slicePages about the pages it writes: records that are not neighbours take one each.
-	// Commits that come meanwhile wait for it. The disk of a router without commits is used
+	// The syncs of commits wait behind them. The disk of a router without commits is used
 	// better with fewer, longer transactions.
 	maxSlice        = 32 << 10
 	slicePages      = 64
@@ -23,10 +21,6 @@ const (
 	minSlice        = 4 << 10
 	// quiet is after how many transactions without commits none are expected.
 	quiet = 8
-	// maxClear is how many batches one transaction removes from the journal, and
-	// maxClearBytes about how many bytes.
-	maxClear      = 512
-	maxClearBytes = 2 << 20
 	// trimAfter is after how many bytes of records a round gives back the memory it took.
 	trimAfter = 1 << 20
 	// maxGone is how many revisions of expired addresses are kept at least.
@@ -34,7 +28,7 @@ const (
 )
 
 // round is a checkpoint, which is one transaction after the other: first those with slices
-// of what has changed, then those that clear the journal up to where it stood at the
+// of what has changed, then one that raises the floor of the journal to where it stood at the
 // beginning. A round that has begun is gone through to its end, whatever fails between.
 type round struct {
 	due     time.Time // there is nothing to do before
@@ -45,22 +39,16 @@ type round struct {
 	bytes   int    // of the slices written
 	slice   []byte // records that are not in params yet
 	size    int    // to ask Source for
-	quiet   int    // transactions since one had commits
-	broken  bool   // its last transaction failed
-
-	journal int    // bytes in the journal
-	first   uint64 // batches before this one are not in the journal any more
-	until   uint64 // batches before this one need not be there when everything is in params
-
-	cleared      uint64 // first, if the present transaction succeeds
-	clearedBytes int
+	quiet   int    // transactions since there were commits
+	until   uint64 // batches before this one need not be journaled when everything is in params
+	written uint64 // bytes that the journal had written when it began
 }
 
 // advance prepares the next part of a checkpoint, or reports that there is none to write
 // now.
 func (s *Store) advance() bool {
 	r := &s.round
-	if s.soon.Swap(false) || !r.running && r.journal > maxJournal && s.settled.Load() > r.first {
+	if s.soon.Swap(false) || !r.running && s.journal.written.Load()-s.folded.Load() > maxJournal {
 		r.want = true
 	}
 	if !(r.want && s.disk.sound) && time.Now().Before(r.due) {
@@ -75,7 +63,7 @@ func (s *Store) advance() bool {
 			r.given = len(r.slice) == 0
 		}
 		switch {
-		case !r.given, r.first < r.until && !s.disk.suspect:
+		case !r.given, s.disk.about.Floor < r.until && !s.disk.suspect:
 			return true
 		case s.disk.suspect: // since the round began
 			r.running = false
@@ -99,7 +87,7 @@ func (s *Store) begin() {
 		s.source.Everything()
 	}
 	// First this, then Checkpoint: what is settled is among what has changed.
-	r.until = s.settled.Load()
+	r.until, r.written = s.settled.Load(), s.journal.written.Load()
 	s.source.Checkpoint()
 }
 
@@ -109,6 +97,7 @@ func (s *Store) begin() {
 func (s *Store) end() {
 	r := &s.round
 	r.running = false
+	s.folded.Store(r.written)
 	if r.bytes > trimAfter && s.disk.sound {
 		if err := s.disk.trim(); err != nil {
 			s.log.Debug("the memory of the state is not given back", "error", err)
@@ -118,33 +107,23 @@ func (s *Store) end() {
 	r.due = r.began.Add(max(s.o.Interval-took, s.o.Interval/2))
 }
 
-// write is the part's content of a transaction.
-func (r *round) write(tx *bolt.Tx, epoch uint32) error {
-	r.cleared, r.clearedBytes = r.first, 0
-	if len(r.slice) > 0 {
-		return fold(tx, r.slice, epoch)
-	}
-	return r.clear(tx)
-}
-
-// wrote notes how the transaction went, which has written that many pages and commits.
-func (r *round) wrote(err error, pages, commits int) {
-	r.broken = err != nil
+// wrote notes how a transaction went, which has written that many pages. busy says that there
+// were commits meanwhile.
+func (r *round) wrote(err error, pages int, busy bool) {
 	if err != nil {
 		r.due = time.Now().Add(retry)
 		return
 	}
-	r.first, r.journal = r.cleared, r.journal-r.clearedBytes
 	if len(r.slice) > 0 {
 		r.bytes += len(r.slice)
-		r.resize(pages, commits)
+		r.resize(pages, busy)
 	}
 	r.slice = r.slice[:0]
 }
 
 // resize takes the size of the next slice from how the last one went.
-func (r *round) resize(pages, commits int) {
-	if r.quiet++; commits > 0 {
+func (r *round) resize(pages int, busy bool) {
+	if r.quiet++; busy {
 		r.quiet = 0
 	}
 	atMost, aim := maxSlice, slicePages
@@ -158,33 +137,6 @@ func (r *round) resize(pages, commits int) {
 		r.size *= 2
 	}
 	r.size = max(minSlice, min(r.size, atMost))
-}
-
-// clear removes the oldest batches from the journal.
-func (r *round) clear(tx *bolt.Tx) error {
-	journal := tx.Bucket(journalBucket)
-	journal.FillPercent = 1
-	var keys [][]byte
-	r.cleared = r.until
-	cursor := journal.Cursor()
-	for key, value := cursor.First(); key != nil; key, value = cursor.Next() {
-		n := binary.BigEndian.Uint64(key)
-		if n >= r.until {
-			break
-		}
-		if len(keys) >= maxClear || r.clearedBytes >= maxClearBytes {
-			r.cleared = n
-			break
-		}
-		keys = append(keys, bytes.Clone(key))
-		r.clearedBytes += len(value)
-	}
-	for _, key := range keys {
-		if err := journal.Delete(key); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // fold writes records into params, and those without a value into gone.

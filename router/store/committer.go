@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"time"
@@ -14,8 +13,12 @@ import (
 func (s *Store) Start(src Source) {
 	s.source = src
 	s.round.due = time.Now().Add(s.o.Interval)
+	if !s.disk.sound {
+		s.round.due = time.Now().Add(retry)
+	}
 	go s.settle()
 	go s.copies.run(s.copyNow, s.o.Copies)
+	go s.journalCommits()
 	go s.own()
 }
 
@@ -23,13 +26,13 @@ func (s *Store) Start(src Source) {
 // waiting already, so the caller holds no lock. After Close the outcome is ErrClosed. Call
 // it after Start.
 //
-// Commits form groups by themselves: those that come while a transaction is on its way to
-// the disk make up the next one.
+// Commits form groups by themselves: those that come while a batch is on its way to the disk
+// make up the next one.
 func (s *Store) Commit(c Commit) {
 	first, ok := s.queue.put(c)
 	if ok {
 		if first {
-			s.signal()
+			signal(s.committed)
 		}
 		return
 	}
@@ -43,19 +46,19 @@ func (s *Store) Commit(c Commit) {
 // Soon begins a checkpoint before its time.
 func (s *Store) Soon() {
 	s.soon.Store(true)
-	s.signal()
+	signal(s.wake)
 }
 
-// signal wakes the owner, or keeps it from falling asleep.
-func (s *Store) signal() {
+// signal wakes who waits at c, or keeps it from falling asleep.
+func signal(c chan struct{}) {
 	select {
-	case s.wake <- struct{}{}:
+	case c <- struct{}{}:
 	default:
 	}
 }
 
-// settle tells outcomes. It has its own goroutine so that the next transaction is on its
-// way to the disk meanwhile.
+// settle tells outcomes. It has its own goroutine so that the next batch is on its way to
+// the disk meanwhile.
 func (s *Store) settle() {
 	s.queue.settle(func(o outcome) {
 		s.source.Settle(o.commits, o.err)
@@ -65,21 +68,66 @@ func (s *Store) settle() {
 	})
 }
 
-// own is the only goroutine that writes, until the store is closed.
+// journalCommits is the only goroutine that writes the journal, until the store is closed.
+func (s *Store) journalCommits() {
+	defer close(s.journaled)
+	again := time.NewTimer(0)
+	defer again.Stop()
+	for failed := false; ; {
+		closed := s.queue.isClosed() // asked first: what is taken after it is the last
+		var batch []Commit
+		batch, s.batch = s.queue.take(append(s.batch[:0], make([]byte, batchHead)...))
+		switch {
+		case len(batch) > 0:
+			failed = s.commitBatch(batch) != nil
+			continue
+		case closed:
+			return
+		case !failed:
+			<-s.committed
+			continue
+		}
+		again.Reset(retry)
+		select {
+		case <-s.committed:
+		case <-again.C:
+			failed = s.wrote(thatJournal, s.journal.probe) != nil
+		}
+	}
+}
+
+// commitBatch journals a batch, whose records are in s.batch.
+func (s *Store) commitBatch(batch []Commit) error {
+	s.busy.Store(true)
+	err := s.wrote(thatJournal, func() error {
+		if !s.stamped.Load() {
+			return errUnstamped
+		}
+		return s.journal.append(s.batch)
+	})
+	o := outcome{commits: batch, bytes: len(s.batch) - batchHead, err: err}
+	if err == nil {
+		s.copies.dirty.Store(true)
+		o.next = s.journal.next
+	}
+	s.queue.tell(o)
+	if err == nil && s.journal.written.Load()-s.folded.Load() > maxJournal {
+		signal(s.wake)
+	}
+	return err
+}
+
+// errUnstamped is why there are no commits before the epoch is on the disk: the next start
+// would give the same revisions once more.
+var errUnstamped = errors.New("the state could not be written since the start")
+
+// own is the only goroutine that writes the database, until the store is closed.
 func (s *Store) own() {
 	idle := time.NewTimer(0)
 	defer idle.Stop()
-	for {
-		closed := s.queue.isClosed() // asked first: what is taken after it is the last
-		var batch []Commit
-		batch, s.records = s.queue.take(s.records[:0])
-		if closed && len(batch) == 0 {
-			s.finish()
-			return
-		}
-		part := s.advance()
-		if part || len(batch) > 0 {
-			_ = s.step(batch, part) // Settle and Health tell
+	for !s.queue.isClosed() {
+		if s.advance() {
+			_ = s.step() // Health tells
 			continue
 		}
 		idle.Reset(time.Until(s.round.due))
@@ -88,80 +136,60 @@ func (s *Store) own() {
 		case <-idle.C:
 		}
 	}
+	<-s.journaled
+	s.finish()
 }
 
-// step runs one transaction: for a batch, whose records are in s.records, and for the next
-// part of the checkpoint. They share it because most of its time goes into waiting for the
-// disk.
-func (s *Store) step(batch []Commit, part bool) error {
-	next, data := s.disk.next, len(batch) > 0 || part && len(s.round.slice) > 0
-	err := s.write(part, func(tx *bolt.Tx) error {
-		if len(batch) > 0 {
-			if err := appendJournal(tx, next, s.records); err != nil {
-				return err
-			}
+// step runs the transaction of the next part of the checkpoint.
+func (s *Store) step() error {
+	data := len(s.round.slice) > 0
+	next := s.disk.about
+	err := s.write(func(tx *bolt.Tx) error {
+		switch {
+		case data:
+			return fold(tx, s.round.slice, s.epoch)
+		case next.Floor < s.round.until:
+			next.Floor = s.round.until
+			return next.write(tx)
 		}
-		if part {
-			return s.round.write(tx, s.epoch)
-		}
-		return nil
+		return nil // only to see whether it can be written
 	})
-	if data && err == nil {
-		s.copies.dirty.Store(true)
-	}
-	if part {
-		s.round.wrote(err, s.disk.pages, len(batch))
-		if err != nil && len(batch) > 0 {
-			return s.step(batch, false) // it may be the checkpoint that fails
+	if err == nil {
+		s.disk.about = next
+		s.journal.floor.Store(next.Floor)
+		if data {
+			s.copies.dirty.Store(true)
 		}
 	}
-	if len(batch) == 0 {
-		return err
-	}
-	o := outcome{commits: batch, bytes: len(s.records), err: err}
-	if err == nil {
-		s.disk.next++
-		s.round.journal += len(s.records)
-		o.next = s.disk.next
-	}
-	s.queue.tell(o)
+	s.round.wrote(err, s.disk.pages, s.busy.Swap(false))
 	return err
 }
 
-// write runs a transaction, of which a part of the checkpoint may be a part, and tells
-// everyone who wants to know how it went.
-func (s *Store) write(part bool, do func(*bolt.Tx) error) error {
+// write runs a transaction.
+func (s *Store) write(do func(*bolt.Tx) error) error {
+	return s.wrote(thatDatabase, func() error {
+		err := s.disk.transact(do)
+		if err == nil {
+			s.stamped.Store(true)
+		}
+		return err
+	})
+}
+
+// wrote writes, and tells everyone who wants to know how it went.
+func (s *Store) wrote(of part, write func() error) error {
 	began := time.Now()
-	err := s.disk.transact(do)
+	err := write()
 	now := time.Now()
 	if s.o.Wrote != nil {
 		s.o.Wrote(now.Sub(began), err)
 	}
-	if err != nil {
-		s.round.due = earlier(s.round.due, now.Add(retry))
-	}
-	s.health.note(err, now, s.round.broken && !part, s.log)
+	s.health.note(of, err, now, s.log)
 	return err
 }
 
 // retry is how long after a failure the store sees whether the disk has recovered.
 const retry = time.Second
-
-func earlier(a, b time.Time) time.Time {
-	if a.Before(b) {
-		return a
-	}
-	return b
-}
-
-// journalKey is the key of the n-th batch of a file.
-func journalKey(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }
-
-func appendJournal(tx *bolt.Tx, n uint64, records []byte) error {
-	journal := tx.Bucket(journalBucket)
-	journal.FillPercent = 1 // keys only ever come at the end
-	return journal.Put(journalKey(n), records)
-}
 
 // Close writes what has changed, notes that all is in order and makes a generation if
 // ctx leaves the time. Commits that wait are stored first. When ctx ends before that,
@@ -174,7 +202,8 @@ func (s *Store) Close(ctx context.Context) error {
 		if s.source == nil {
 			go s.finish()
 		}
-		s.signal()
+		signal(s.committed)
+		signal(s.wake)
 	})
 	select {
 	case <-s.done:
@@ -189,13 +218,15 @@ func (s *Store) Close(ctx context.Context) error {
 	}
 }
 
-// finish is the end of the goroutine that owns the disk.
+// finish is the end of the goroutine that owns the database.
 func (s *Store) finish() {
 	defer close(s.done)
 	err := s.flush()
 	if err == nil {
-		err = s.write(false, func(tx *bolt.Tx) error {
-			return about{Format: fileFormat, Epoch: s.epoch, Clean: true}.write(tx)
+		err = s.write(func(tx *bolt.Tx) error {
+			clean := s.disk.about
+			clean.Clean = true
+			return clean.write(tx)
 		})
 	}
 	if s.source != nil {
@@ -205,6 +236,8 @@ func (s *Store) finish() {
 		}
 		s.queue.end()
 	}
+	folded := err == nil && s.disk.about.Floor == s.journal.next
+	err = errors.Join(err, s.journal.close(folded))
 	err = errors.Join(err, s.disk.close())
 	s.release()
 	s.closeErr = err
@@ -225,7 +258,7 @@ func (s *Store) flush() error {
 		}
 		s.round.due = time.Time{}
 		if s.advance() {
-			if err := s.step(nil, true); err != nil {
+			if err := s.step(); err != nil {
 				return err
 			}
 		}

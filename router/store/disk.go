@@ -21,8 +21,7 @@ import (
 // disk is the database, owned by the one goroutine that writes.
 type disk struct {
 	path  string
-	epoch uint32
-	next  uint64 // the next key in the journal
+	about about // what the file is to say of itself
 
 	mu   sync.RWMutex // held to read while db is used elsewhere, to write while it is replaced
 	db   *bolt.DB     // nil while it cannot be opened
@@ -246,18 +245,14 @@ func (d *disk) mend() error {
 	return nil
 }
 
-// head writes what every file has: the buckets, and that a router is running. It removes
-// a batch from the journal that was reported as failed but may be there.
+// head writes what every file has: the buckets, and that a router is running.
 func (d *disk) head(tx *bolt.Tx) error {
-	for _, name := range [][]byte{gone0Bucket, gone1Bucket, journalBucket, paramsBucket} {
+	for _, name := range [][]byte{gone0Bucket, gone1Bucket, paramsBucket} {
 		if _, err := tx.CreateBucketIfNotExists(name); err != nil {
 			return err
 		}
 	}
-	if err := tx.Bucket(journalBucket).Delete(journalKey(d.next)); err != nil {
-		return err
-	}
-	return about{Format: fileFormat, Epoch: d.epoch}.write(tx)
+	return d.about.write(tx)
 }
 
 // syncFailed reports whether err came from a sync: what was written may not be on the disk

@@ -199,12 +199,34 @@ func closed(t testing.TB, e *engine) {
 // copied is the database as SIGKILL would leave it now, under another name.
 func copied(t testing.TB, path string) string {
 	t.Helper()
-	name := filepath.Join(t.TempDir(), "copy.db")
-	b, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
+	return written(t, files(t, path))
+}
+
+// The files of a database: itself, and its journal.
+var suffixes = [3]string{"", ".journal0", ".journal1"}
+
+// files reads them. The journal first: what leaves it is in the database before.
+func files(t testing.TB, path string) (all [len(suffixes)][]byte) {
+	t.Helper()
+	for i := len(suffixes) - 1; i >= 0; i-- {
+		b, err := os.ReadFile(path + suffixes[i])
+		if err != nil && (i == 0 || !os.IsNotExist(err)) {
+			t.Fatal(err)
+		}
+		all[i] = b
 	}
-	writeSparse(t, name, b, len(b))
+	return all
+}
+
+// written puts files of a database into a place of their own.
+func written(t testing.TB, all [len(suffixes)][]byte) string {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "copy.db")
+	for i, b := range all {
+		if b != nil {
+			writeSparse(t, name+suffixes[i], b, len(b))
+		}
+	}
 	return name
 }
 

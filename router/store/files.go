@@ -3,6 +3,7 @@ package store
 // The files beside the database, all named after it:
 //
 //	P.lock                                 held while a router runs
+//	P.journal0, P.journal1                 commits that are not in the database yet
 //	P.gen-20261123T093000.123Z             a generation: a copy to go back to
 //	P.bad-20261123T093000.123Z-truncated   set aside, with when and why
 //	P.tmp-...                              being made; what a crash leaves of it is removed

@@ -56,7 +56,8 @@ func TestGenerationOfABusyDatabase(t *testing.T) {
 				if err := tx.Bucket(paramsBucket).Put(address, r); err != nil {
 					return err
 				}
-				return tx.Bucket(journalBucket).Put(binary.BigEndian.AppendUint64(nil, i), r)
+				r = appendRecord(nil, &Record{Address: address, Revision: i}, 3)
+				return tx.Bucket(gone0Bucket).Put(address, r)
 			})
 			once.Do(func() { close(begun) })
 			if err != nil {
@@ -72,10 +73,10 @@ func TestGenerationOfABusyDatabase(t *testing.T) {
 			t.Error(err)
 			break
 		}
-		var params, journal uint64
+		var params, other uint64
 		err = walkFile(name, func(bucket string, _, value []byte) error {
 			for len(value) > 0 {
-				if bucket != string(paramsBucket) && bucket != string(journalBucket) {
+				if bucket != string(paramsBucket) && bucket != string(gone0Bucket) {
 					break
 				}
 				r, rest, err := readRecord(value, 3)
@@ -89,13 +90,13 @@ func TestGenerationOfABusyDatabase(t *testing.T) {
 				if bucket == string(paramsBucket) {
 					params = max(params, r.Revision)
 				} else {
-					journal = max(journal, r.Revision)
+					other = max(other, r.Revision)
 				}
 			}
 			return nil
 		})
-		if err != nil || params != journal || params == 0 {
-			t.Errorf("%d and %d, %v", params, journal, err)
+		if err != nil || params != other || params == 0 {
+			t.Errorf("%d and %d, %v", params, other, err)
 		}
 	}
 	close(stop)

@@ -1,9 +1,10 @@
 package store_test
 
-// What a power cut leaves. bbolt writes the pages of a transaction, syncs, writes one of two
-// meta pages, and syncs again (TestOrderOfWrites watches it do so). Until a sync has returned
-// the disk may have written any of the sectors before it, in any order. So from the file
-// before a transaction and the file after it every state between can be made.
+// What a power cut leaves. A commit is one write to the journal and a sync; bbolt writes the
+// pages of a transaction, syncs, writes one of two meta pages, and syncs again
+// (TestOrderOfWrites watches them do so). Until a sync has returned the disk may have written
+// any of the sectors before it, in any order. So from the files before and after a commit or a
+// transaction every state between can be made.
 
 import (
 	"bytes"
@@ -12,6 +13,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -25,10 +27,10 @@ const (
 	metaSize = 2 * 4096 // both meta pages
 )
 
-// moment is the file after a transaction, and what had been acknowledged before it ended.
+// moment is the files after a write, and what had been acknowledged before it ended.
 type moment struct {
-	file  []byte // without zeros at the end
-	size  int
+	files [len(suffixes)][]byte // without zeros at the end
+	sizes [len(suffixes)]int
 	acked map[string]uint64
 }
 
@@ -41,7 +43,8 @@ func trimmed(b []byte) []byte {
 	return bytes.Clone(b)
 }
 
-// filmed works with a store and returns the file after each of its transactions.
+// filmed works with a store and returns the files after each of its writes, which come one
+// after the other here.
 func filmed(t *testing.T, commits int) []moment {
 	t.Helper()
 	p := path(t)
@@ -50,13 +53,12 @@ func filmed(t *testing.T, commits int) []moment {
 	acked := map[string]uint64{} // under e.mu
 	e = opened(t, store.Options{Path: p, Wrote: func(_ time.Duration, err error) {
 		if err != nil {
-			t.Errorf("a transaction failed: %v", err)
+			t.Errorf("a write failed: %v", err)
 		}
-		b, err := os.ReadFile(p)
-		if err != nil {
-			t.Error(err)
+		m := moment{acked: map[string]uint64{}}
+		for i, b := range files(t, p) {
+			m.files[i], m.sizes[i] = trimmed(b), len(b)
 		}
-		m := moment{file: trimmed(b), size: len(b), acked: map[string]uint64{}}
 		if e != nil { // not while it is opened
 			e.mu.Lock()
 			defer e.mu.Unlock()
@@ -98,11 +100,15 @@ func filmed(t *testing.T, commits int) []moment {
 	return film
 }
 
-// wake makes a file of b, opens it and returns what is in it.
-func wake(t *testing.T, b []byte, size int) map[string]store.Record {
+// wake makes files of a moment, opens them and returns what is in them.
+func wake(t *testing.T, m moment) map[string]store.Record {
 	t.Helper()
 	p := path(t)
-	writeSparse(t, p, b, max(size, len(b)))
+	for i, b := range m.files {
+		if m.sizes[i] > 0 {
+			writeSparse(t, p+suffixes[i], b, max(m.sizes[i], len(b)))
+		}
+	}
 	e := opened(t, store.Options{Path: p})
 	if r := e.s.Recovery(); r.Number != 0 || len(r.SetAside) != 0 {
 		t.Fatalf("the file was not good: %s", r)
@@ -155,49 +161,72 @@ func equal(a, b map[string]store.Record) bool {
 	return true
 }
 
-// between makes what the disk may hold while a transaction turns before into after: the
-// states before its meta page is written, and those while it is.
-func between(before, after []byte) (early, late [][]byte) {
-	before = append(bytes.Clone(before), make([]byte, max(0, len(after)-len(before)))...)
-	after = append(bytes.Clone(after), make([]byte, len(before)-len(after))...)
-	var data, meta []int // sectors that differ
-	for at := 0; at < len(after); at += sector {
-		if end := min(at+sector, len(after)); !bytes.Equal(before[at:end], after[at:end]) {
-			if at < metaSize {
-				meta = append(meta, at)
-			} else {
-				data = append(data, at)
-			}
+// patch makes files in which some sectors differ: between two moments of one file.
+type patch struct{ before, after []byte }
+
+func newPatch(before, after []byte) patch {
+	size := max(len(before), len(after))
+	return patch{
+		append(bytes.Clone(before), make([]byte, size-len(before))...),
+		append(bytes.Clone(after), make([]byte, size-len(after))...),
+	}
+}
+
+// differing lists the sectors that differ, those before limit and the others.
+func (p patch) differing(limit int) (below, above []int) {
+	for at := 0; at < len(p.after); at += sector {
+		if end := min(at+sector, len(p.after)); bytes.Equal(p.before[at:end], p.after[at:end]) {
+			continue
+		}
+		if at < limit {
+			below = append(below, at)
+		} else {
+			above = append(above, at)
 		}
 	}
-	with := func(state []byte, sectors []int) []byte {
-		state = bytes.Clone(state)
-		for _, at := range sectors {
-			copy(state[at:min(at+sector, len(state))], after[at:])
-		}
-		return state
+	return below, above
+}
+
+// with is what there was before, with some sectors written.
+func (p patch) with(sectors []int) []byte {
+	state := bytes.Clone(p.before)
+	for _, at := range sectors {
+		copy(state[at:min(at+sector, len(state))], p.after[at:])
 	}
-	// Every prefix at which a page ends, the last of which is everything.
-	for i := range data {
-		if i+1 == len(data) || data[i]/4096 != data[i+1]/4096 {
-			early = append(early, with(before, data[:i+1]))
+	return state
+}
+
+// partly makes every prefix of the sectors at which a page ends, the last of which is
+// everything, and some of them in any order.
+func (p patch) partly(sectors []int) (states [][]byte) {
+	for i := range sectors {
+		if i+1 == len(sectors) || sectors[i]/4096 != sectors[i+1]/4096 {
+			states = append(states, p.with(sectors[:i+1]))
 		}
 	}
-	for range 6 { // any order
-		shuffled := append([]int(nil), data...)
+	for range 6 {
+		shuffled := append([]int(nil), sectors...)
 		rand.Shuffle(len(shuffled), func(i, j int) { shuffled[i], shuffled[j] = shuffled[j], shuffled[i] })
-		early = append(early, with(before, shuffled[:rand.IntN(len(shuffled)+1)]))
+		states = append(states, p.with(shuffled[:rand.IntN(len(shuffled)+1)]))
 	}
-	written := with(before, data)
+	return states
+}
+
+// transaction makes what the disk may hold while a transaction turns before into after: the
+// states before its meta page is written, and those while it is.
+func transaction(before, after []byte) (early, late [][]byte) {
+	p := newPatch(before, after)
+	meta, data := p.differing(metaSize)
+	written := p.with(data)
 	for _, at := range meta {
 		// A sector is written whole or not at all, so this is more than a disk would do.
 		for _, n := range []int{16, 40, 72, 79, sector} {
 			torn := bytes.Clone(written)
-			copy(torn[at:at+n], after[at:])
+			copy(torn[at:at+n], p.after[at:])
 			late = append(late, torn)
 		}
 	}
-	return early, late
+	return p.partly(data), late
 }
 
 func TestPowerCut(t *testing.T) {
@@ -206,8 +235,8 @@ func TestPowerCut(t *testing.T) {
 		commits = 8
 	}
 	film := filmed(t, commits)
-	states := 0
-	old := wake(t, film[0].file, film[0].size)
+	states, batches := 0, 0
+	old := wake(t, film[0])
 	for i := 1; i < len(film); i++ {
 		before, after := film[i-1], film[i]
 		for a, revision := range after.acked {
@@ -215,20 +244,41 @@ func TestPowerCut(t *testing.T) {
 				t.Fatalf("%s was acknowledged at %d and is stored at %d", a, revision, old[a].Revision)
 			}
 		}
-		now := wake(t, after.file, after.size)
-		early, late := between(before.file, after.file)
-		for n, state := range early {
-			if got := wake(t, state, after.size); !equal(got, old) {
-				t.Fatalf("transaction %d of %d, state %d: what was there before has changed", i, len(film), n)
+		now := wake(t, after)
+		cut := func(file int, state []byte, may ...map[string]store.Record) {
+			m := after
+			m.files = before.files
+			m.files[file] = state
+			m.sizes[file] = max(len(state), after.sizes[file])
+			states++
+			got := wake(t, m)
+			if !slices.ContainsFunc(may, func(want map[string]store.Record) bool { return equal(got, want) }) {
+				t.Fatalf("write %d of %d, %s: neither before nor after", i, len(film), suffixes[file])
 			}
 		}
-		for n, state := range late {
-			if got := wake(t, state, after.size); !equal(got, old) && !equal(got, now) {
-				t.Fatalf("transaction %d of %d, meta page torn (%d): neither before nor after", i, len(film), n)
+		if early, late := transaction(before.files[0], after.files[0]); len(late) > 0 {
+			for _, state := range early {
+				cut(0, state, old)
+			}
+			for _, state := range late {
+				cut(0, state, old, now)
 			}
 		}
-		states += len(early) + len(late)
+		for file := 1; file < len(suffixes); file++ {
+			p := newPatch(before.files[file], after.files[file])
+			_, sectors := p.differing(0)
+			if len(sectors) == 0 {
+				continue
+			}
+			batches++
+			for _, state := range p.partly(sectors) {
+				cut(file, state, old, now)
+			}
+		}
 		old = now
 	}
-	t.Logf("%d states of %d transactions", states, len(film))
+	if batches < commits {
+		t.Errorf("%d commits, %d batches", commits, batches)
+	}
+	t.Logf("%d states of %d writes", states, len(film))
 }

@@ -8,7 +8,7 @@ import (
 const (
 	// maxBacklog is how many bytes of records may wait for the disk or for Settle.
 	maxBacklog = 16 << 20
-	// maxBatch is about how many bytes of records go into one transaction.
+	// maxBatch is about how many bytes of records go into one batch.
 	maxBatch = 4 << 20
 )
 
@@ -33,7 +33,7 @@ type outcome struct {
 	commits []Commit
 	bytes   int
 	err     error
-	next    uint64 // the journal key after the batch, when there is no error
+	next    uint64 // the number after the batch, when there is no error
 }
 
 func (q *queue) init() {

@@ -89,7 +89,7 @@ func readRecord(b []byte, now uint32) (r Record, rest []byte, err error) {
 		return r, nil, fmt.Errorf("%w: of another format", errRecord)
 	}
 	r.Strategy = body[2]
-	epoch := binary.BigEndian.Uint32(body[3:])
+	epoch := recordEpoch(b)
 	r.Revision = binary.BigEndian.Uint64(body[7:])
 	r.Written = binary.BigEndian.Uint64(body[15:])
 	r.TTL = binary.BigEndian.Uint32(body[23:])
@@ -112,6 +112,10 @@ func readRecord(b []byte, now uint32) (r Record, rest []byte, err error) {
 	r.Revision += uint64(now-epoch) << epochShift
 	return r, rest, nil
 }
+
+// recordEpoch is the epoch that the first record of b was written in, once readRecord has
+// read it.
+func recordEpoch(b []byte) uint32 { return binary.BigEndian.Uint32(b[recordHead+3:]) }
 
 // epochShift says how many revisions an epoch is apart from the next: 2^20.
 const epochShift = 20

@@ -26,6 +26,7 @@ type Recovery struct {
 
 	path string
 	made time.Time // when the generation was
+	salt uint64    // of the journal whose database is lost, 0 if there is none
 }
 
 // SetAside is a file that could not be used. It is left as it was, under another name.
@@ -70,6 +71,15 @@ func (r *Recovery) run(now time.Time) error {
 		return err
 	}
 
+	// What the journal has is newer than any copy.
+	journal, err := readJournal(r.path)
+	if err != nil {
+		return err
+	}
+	var left bool
+	r.salt, left = journal.anySalt()
+	r.Epoch = max(r.Epoch, journal.epoch())
+
 	temp, err := r.restore(now)
 	if err != nil {
 		return err
@@ -90,6 +100,8 @@ func (r *Recovery) run(now time.Time) error {
 		if len(aside) > 0 {
 			r.Number = -1
 			r.Epoch = max(r.Epoch, uint32(len(aside)-1)*lostEpochs)
+		} else if left {
+			r.Number = -1
 		}
 		return nil
 	}
@@ -146,7 +158,14 @@ func restamp(name string, epoch uint32) error {
 	if err != nil {
 		return err
 	}
-	err = db.Update(about{Format: fileFormat, Epoch: epoch}.write)
+	err = db.Update(func(tx *bolt.Tx) error {
+		a, err := readAbout(tx.Bucket(aboutBucket).Get)
+		if err != nil {
+			return err
+		}
+		a.Epoch, a.Clean = epoch, false
+		return a.write(tx)
+	})
 	return errors.Join(err, db.Close())
 }
 
@@ -184,6 +203,9 @@ func (r Recovery) String() string {
 		}
 	case r.Number < 0:
 		fmt.Fprintf(&b, "There is no good copy of it: the state is empty. ")
+	}
+	if r.Number != 0 && r.salt != 0 {
+		b.WriteString("The commits that its journal still has are kept. ")
 	}
 	if newer {
 		b.WriteString("A newer version of clasp has written what cannot be used: " +

@@ -78,7 +78,7 @@ func TestRecoverNothingToDo(t *testing.T) {
 func TestRecoverEachKindOfDamage(t *testing.T) {
 	good := func(t *testing.T) []byte {
 		path := filepath.Join(t.TempDir(), "db")
-		stateFile(t, path, 500, nil)
+		stateFile(t, path, 2000, nil)
 		return readFile(t, path)
 	}
 	write := func(spoil func([]byte) []byte) func(*testing.T, string) {

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -63,20 +64,29 @@ type Store struct {
 	epoch    uint32
 	base     uint64
 
-	queue   queue
-	source  Source        // nil before Start
-	settled atomic.Uint64 // batches of the journal before this one are settled
-	soon    atomic.Bool   // Soon was called
-	wake    chan struct{} // there is something for the owner
-	done    chan struct{} // closed when everything of the store has ended
-	copies  copies
-	health  health
-	late    sync.Mutex // held to settle commits that came after the end
+	queue     queue
+	source    Source        // nil before Start
+	settled   atomic.Uint64 // batches of the journal before this one are settled
+	soon      atomic.Bool   // Soon was called
+	busy      atomic.Bool   // there are commits
+	stamped   atomic.Bool   // the file says the epoch
+	folded    atomic.Uint64 // bytes of the journal that are in the database, nearly
+	committed chan struct{} // there is something for journalCommits
+	wake      chan struct{} // there is something for own
+	journaled chan struct{} // closed when no commit will come any more
+	done      chan struct{} // closed when everything of the store has ended
+	copies    copies
+	health    health
+	late      sync.Mutex // held to settle commits that came after the end
 
-	// These belong to the goroutine that writes: own, before Start the caller.
-	disk    disk
-	round   round
-	records []byte // of the present batch
+	// These belong to journalCommits, before Start to the caller.
+	journal journal
+	batch   []byte // the present one
+
+	// These belong to own, before Start to the caller.
+	disk  disk
+	round round
+	found []foundBatch // in the journal; Load takes them
 
 	closing  sync.Once
 	closeCtx context.Context // set by the first Close, before the queue is closed
@@ -103,18 +113,21 @@ func Open(o Options) (*Store, error) {
 		o:       o,
 		log:     o.Logger,
 		release: release,
-		wake:    make(chan struct{}, 1),
-		done:    make(chan struct{}),
+
+		committed: make(chan struct{}, 1),
+		wake:      make(chan struct{}, 1),
+		journaled: make(chan struct{}),
+		done:      make(chan struct{}),
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
 	s.queue.init()
 	s.copies.init()
-	s.disk.path = o.Path
+	s.disk.path, s.journal.path = o.Path, o.Path
 	s.round.size = maxSlice
 	if err := s.open(); err != nil {
-		err = errors.Join(err, s.disk.close())
+		err = errors.Join(err, s.disk.close(), s.journal.close(false))
 		release()
 		return nil, err
 	}
@@ -129,6 +142,7 @@ func (s *Store) open() (err error) {
 		s.log.Warn(s.recovery.String())
 	}
 	s.epoch = s.nextEpoch(true)
+	s.disk.about = about{Format: fileFormat, Salt: s.recovery.salt}
 	err = s.disk.reopen()
 	if err == nil {
 		if err := s.disk.view(func(db *bolt.DB) error { return db.View(s.read) }); err != nil {
@@ -138,12 +152,46 @@ func (s *Store) open() (err error) {
 	if err != nil && !(full(err) && s.recovery.Fresh) {
 		return writeError(err)
 	}
-	s.disk.epoch = s.epoch
+	if s.disk.about.Salt == 0 {
+		s.disk.about.Salt = newSalt()
+	}
+	s.disk.about.Epoch, s.disk.about.Clean = s.epoch, false
+	if err := s.openJournal(); err != nil {
+		return err
+	}
 	s.base = max(s.base, uint64(s.epoch)<<epochShift)
 	// The epoch must be on the disk before a client hears of its revisions. When the disk
 	// is full this is done with the first transaction that succeeds.
-	_ = s.write(false, nil) // Health tells
+	_ = s.write(nil) // Health tells
 	return nil
+}
+
+// newSalt returns a number that nobody can guess.
+func newSalt() uint64 {
+	var b [8]byte
+	rand.Read(b[:]) // never fails (crypto/rand)
+	return binary.BigEndian.Uint64(b[:])
+}
+
+// openJournal finds the commits that the database does not have.
+func (s *Store) openJournal() error {
+	content, err := readJournal(s.o.Path)
+	if err != nil {
+		return err
+	}
+	about := s.disk.about
+	found, whole := content.since(about.Salt, about.Floor)
+	if !whole && s.recovery.Number == 0 {
+		s.log.Warn("commits are missing: the journal is damaged",
+			"path", segmentName(s.o.Path, 0), "from", about.Floor, "left", len(found))
+	}
+	s.found = found
+	if content.foreign(about.Salt) {
+		s.log.Warn("the journal beside the state belongs to another one and is not used", "path", segmentName(s.o.Path, 0))
+	}
+	s.journal.salt = about.Salt
+	s.journal.floor.Store(about.Floor)
+	return s.journal.open(content)
 }
 
 // nextEpoch is the one that begins with a file that was closed in order, or not.
@@ -160,8 +208,7 @@ func (s *Store) nextEpoch(clean bool) uint32 {
 // lostEpochs is how many epochs a lost file may have been ahead of what was found.
 const lostEpochs = 4096
 
-// read takes from the file its epoch, where unknown addresses begin, and where the journal
-// does.
+// read takes from the file what it says of itself, and where unknown addresses begin.
 func (s *Store) read(tx *bolt.Tx) error {
 	bucket := tx.Bucket(aboutBucket)
 	if bucket == nil {
@@ -171,18 +218,12 @@ func (s *Store) read(tx *bolt.Tx) error {
 	if err != nil {
 		return fmt.Errorf("read %s: %w", s.o.Path, err)
 	}
+	s.disk.about = about
 	s.epoch = s.nextEpoch(about.Clean)
 	if last, err := readForgotten(bucket, s.epoch); err != nil {
 		return fmt.Errorf("read %s: %w", s.o.Path, err)
 	} else if last > 0 {
 		s.base = last
-	}
-	if b := tx.Bucket(journalBucket); b != nil {
-		if key, _ := b.Cursor().First(); key != nil {
-			s.round.first = binary.BigEndian.Uint64(key)
-			last, _ := b.Cursor().Last()
-			s.disk.next = binary.BigEndian.Uint64(last) + 1
-		}
 	}
 	return nil
 }
@@ -205,37 +246,29 @@ func (s *Store) Load(restore func(r Record, journaled bool)) error {
 	if s.disk.db == nil {
 		return nil // there is none yet, for lack of room
 	}
-	each := func(b []byte, journaled bool) error {
-		for len(b) > 0 {
-			r, rest, err := readRecord(b, s.epoch)
-			if err != nil {
-				return err
-			}
-			restore(r, journaled)
-			b = rest
-		}
-		return nil
-	}
-	var journal []byte
 	err := walkFile(s.o.Path, func(bucket string, key, value []byte) error {
 		switch bucket {
-		case string(journalBucket):
-			// Kept for the end: at the same revision the later one counts.
-			journal = append(journal, value...)
-			return nil
 		case string(paramsBucket), string(gone0Bucket), string(gone1Bucket):
-			return each(value, false)
+			r, _, err := readRecord(value, s.epoch)
+			if err == nil {
+				restore(r, false)
+			}
+			return err
 		}
 		return nil
 	})
 	if err == nil {
-		err = each(journal, true)
+		// Last, since at the same revision the later one counts.
+		err = eachRecord(s.found, s.epoch, func(r Record) error {
+			restore(r, true)
+			return nil
+		})
 	}
 	if err != nil {
 		return fmt.Errorf("load %s: %w", s.o.Path, err)
 	}
-	s.round.journal = len(journal)
-	s.settled.Store(s.disk.next)
+	s.found = nil
+	s.settled.Store(s.journal.next)
 	return nil
 }
 

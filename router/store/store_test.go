@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -483,10 +484,13 @@ func TestTruncatedUnderneath(t *testing.T) {
 	if err := os.Truncate(p, 0); err != nil {
 		t.Fatal(err)
 	}
-	if err := e.commit(record("/b", 1, "x")); err == nil {
-		t.Error("a commit was stored in nothing")
+	e.set(record("/a/0000", 2, "x"))
+	e.s.Soon()
+	eventually(t, "the checkpoint fails", func() bool { return e.s.Health().Failures > 0 })
+	if err := e.commit(record("/b", 1, "x")); err != nil {
+		t.Error(err) // the journal is another file
 	}
-	if h := e.s.Health(); h.Err == nil || h.Failures == 0 {
+	if h := e.s.Health(); h.Err == nil {
 		t.Errorf("%+v", h)
 	}
 	if err := e.s.Close(context.Background()); err == nil {
@@ -494,6 +498,28 @@ func TestTruncatedUnderneath(t *testing.T) {
 	}
 	if log.count(slog.LevelError) != 1 {
 		t.Errorf("not told once: %s", &log)
+	}
+	e = opened(t, store.Options{Path: p})
+	if r := e.s.Recovery(); r.Number != -1 || !strings.Contains(r.String(), "The commits that its journal still has are kept") {
+		t.Errorf("%+v %s", r, r)
+	}
+	if got := e.get("/b"); string(got.Value) != "\x08x" || got.Revision <= epoch || !e.changed["/b"] {
+		t.Errorf("the commit is lost with the database: %+v", got)
+	}
+}
+
+// A router that never got as far as Start leaves the journal as it was.
+func TestCloseWithoutStartKeepsJournal(t *testing.T) {
+	e := open(t, store.Options{Path: path(t)})
+	if err := e.commit(record("/a", 1, "x")); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		e = reopened(t, e)
+		if !e.changed["/a"] {
+			t.Fatal("the commit is lost")
+		}
+		closed(t, e)
 	}
 }
 

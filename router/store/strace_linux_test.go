@@ -21,13 +21,16 @@ var (
 	tracedEnd   = regexp.MustCompile(`<\.\.\. f(?:data)?sync resumed>`)
 )
 
-// TestOrderOfWrites is what TestPowerCut stands on: a meta page is written when the pages it
-// leads to are synced, nothing is written until it is synced itself, and only then is a
-// commit acknowledged.
+// TestOrderOfWrites is what TestPowerCut stands on: in the database a meta page is written when
+// the pages it leads to are synced, and nothing is written until it is synced itself; and a
+// commit is acknowledged when the journal is synced.
 func TestOrderOfWrites(t *testing.T) {
 	if p := os.Getenv("CLASP_TEST_TRACED"); p != "" {
 		e := open(t, store.Options{Path: p})
 		for i := range 50 {
+			if i%5 == 0 {
+				checkpointed(t, e)
+			}
 			if err := e.commit(record(fmt.Sprint("/a/", i), 1, string(make([]byte, i*100)))); err != nil {
 				t.Fatal(err)
 			}
@@ -57,46 +60,63 @@ func TestOrderOfWrites(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var data, meta, syncing bool // written and not synced; a sync is on its way
-	var metas, acks int
+	type state struct{ data, meta, syncing bool } // written and not synced; a sync is on its way
+	database, journal := &state{}, &state{}
+	of := func(name string) *state {
+		switch {
+		case name == p:
+			return database
+		case strings.HasPrefix(name, p+".journal"):
+			return journal
+		}
+		return new(state)
+	}
+	syncing := map[string]*state{} // by thread
+	var metas, batches, acks int
 	for n, line := range strings.Split(string(trace), "\n") {
 		bad := func(what string) { t.Fatalf("line %d: %s: %s", n+1, what, line) }
-		if tracedEnd.MatchString(line) {
-			syncing, data, meta = false, false, false
+		thread, _, _ := strings.Cut(line, " ")
+		if tracedEnd.MatchString(line) && syncing[thread] != nil {
+			*syncing[thread] = state{}
+			delete(syncing, thread)
 		}
-		if m := tracedSync.FindStringSubmatch(line); m != nil && m[1] == p {
-			if strings.Contains(line, "<unfinished") {
-				syncing = true
+		if m := tracedSync.FindStringSubmatch(line); m != nil {
+			if f := of(m[1]); strings.Contains(line, "<unfinished") {
+				f.syncing, syncing[thread] = true, f
 			} else {
-				data, meta = false, false
+				*f = state{}
 			}
 		}
-		if m := tracedWrite.FindStringSubmatch(line); m != nil && m[1] == p {
+		if m := tracedWrite.FindStringSubmatch(line); m != nil {
+			f := of(m[1])
 			size, _ := strconv.Atoi(m[2])
 			at, _ := strconv.Atoi(m[3])
 			switch {
-			case syncing:
+			case f.syncing:
 				bad("a write during a sync")
+			case f == journal:
+				batches++
+				f.data = true
 			case at >= metaSize:
-				if data = true; meta {
+				if f.data = true; f.meta {
 					bad("data is written before the meta page is synced")
 				}
 			case size <= metaSize/2:
 				metas++
-				if meta = true; data {
+				if f.meta = true; f.data {
 					bad("a meta page is written before the data is synced")
 				}
 			default: // a new file, or both meta pages once more at the begin
-				meta = true
+				f.meta = true
 			}
 		}
 		if tracedAck.MatchString(line) {
-			if acks++; data || meta || syncing {
+			if acks++; journal.data || journal.syncing {
 				bad("acknowledged before it is synced")
 			}
 		}
 	}
-	if metas < 50 || acks != 50 {
-		t.Fatalf("%d meta pages and %d acknowledgements seen: %.2000s", metas, acks, trace)
+	if metas < 20 || batches < 50 || acks != 50 {
+		t.Fatalf("%d meta pages, %d batches and %d acknowledgements seen: %.2000s", metas, batches, acks, trace)
 	}
 }

@@ -38,16 +38,24 @@ func export(path string, f func(Record) error) (Report, error) {
 	var report Report
 	err := readPages(path, &report, func(p *pages) error {
 		m := merger{f: f, report: &report, gone: make(map[string]uint64), journal: make(map[string]Record)}
+		var journaled Report
+		if about, err := p.about(); err == nil { // verify says what is wrong with it
+			journaled = Report{Epoch: about.Epoch, salt: about.Salt, floor: about.Floor}
+			if err := walkJournal(path, &journaled, m.journaled); err != nil {
+				return err
+			}
+		}
 		if err := p.verify(&report, m.record); err != nil {
 			return err
 		}
+		report.Journaled = journaled.Journaled
 		return m.until(nil)
 	})
 	return report, err
 }
 
-// merger puts together what the buckets hold. They come in the order of their names: what
-// is gone and the journal, neither of which is large, before params.
+// merger puts together what the journal and the buckets hold: first the journal and what is
+// gone, neither of which is large, then params.
 type merger struct {
 	f       func(Record) error
 	report  *Report           // of the file; what it says of itself comes first
@@ -56,29 +64,28 @@ type merger struct {
 	order   []string          // addresses in journal still to come, nil until it is complete
 }
 
+func (m *merger) journaled(r Record) error {
+	if old, ok := m.journal[string(r.Address)]; !ok || r.Revision >= old.Revision {
+		m.journal[string(r.Address)] = r
+	}
+	return nil
+}
+
 func (m *merger) record(bucket string, r Record) error {
-	switch bucket {
-	case string(journalBucket):
-		if old, ok := m.journal[string(r.Address)]; !ok || r.Revision >= old.Revision {
-			r.Address, r.Value, r.Writer = bytes.Clone(r.Address), bytes.Clone(r.Value), bytes.Clone(r.Writer)
-			m.journal[string(r.Address)] = r
-		}
-		return nil
-	case string(paramsBucket):
-		if err := m.until(r.Address); err != nil {
-			return err
-		}
-		if len(m.order) > 0 && m.order[0] == string(r.Address) {
-			m.order = m.order[1:]
-			if j := m.journal[string(r.Address)]; j.Revision > r.Revision {
-				r = j
-			}
-		}
-		return m.emit(r)
-	default:
+	if bucket != string(paramsBucket) {
 		m.gone[string(r.Address)] = max(m.gone[string(r.Address)], r.Revision)
 		return nil
 	}
+	if err := m.until(r.Address); err != nil {
+		return err
+	}
+	if len(m.order) > 0 && m.order[0] == string(r.Address) {
+		m.order = m.order[1:]
+		if j := m.journal[string(r.Address)]; j.Revision > r.Revision {
+			r = j
+		}
+	}
+	return m.emit(r)
 }
 
 // until hands out what is in the journal only, of addresses before one; nil is the end.
@@ -251,7 +258,7 @@ func (im *Import) Finish() error {
 
 func (im *Import) finish() error {
 	if err := im.db.Update(func(tx *bolt.Tx) error {
-		if err := (about{Format: fileFormat, Clean: true}).write(tx); err != nil {
+		if err := (about{Format: fileFormat, Clean: true, Salt: newSalt()}).write(tx); err != nil {
 			return err
 		}
 		// An export has no addresses that have expired: those begin above all that it has.

@@ -42,7 +42,7 @@ func TestExportMerges(t *testing.T) {
 		return appendRecord(nil, &r, epoch)
 	}
 	update(t, db, func(tx *bolt.Tx) error {
-		if err := (about{Format: fileFormat, Epoch: epoch}).write(tx); err != nil {
+		if err := (about{Format: fileFormat, Epoch: epoch, Salt: 7, Floor: 1}).write(tx); err != nil {
 			return err
 		}
 		for _, e := range []struct {
@@ -59,12 +59,6 @@ func TestExportMerges(t *testing.T) {
 			{gone0Bucket, "/gone", rec("/gone", 5, "", epoch)},
 			{gone1Bucket, "/back", rec("/back", 4, "", epoch)},
 			{gone1Bucket, "/last", rec("/last", 9, "", epoch)},
-			{journalBucket, "\x00\x00\x00\x00\x00\x00\x00\x01", bytes.Join([][]byte{
-				rec("/a", 1, "journal", epoch), rec("/z", 2, "journal 2", epoch), rec("/z", 1, "journal 1", epoch),
-				rec("/b", 6, "journal", epoch), rec("/c", 4, "journal", epoch), rec("/d", 5, "journal 1", epoch),
-				rec("/e", 6, "journal", epoch), rec("/last", 8, "journal", epoch), rec("/c1", 3, "journal", epoch),
-			}, nil)},
-			{journalBucket, "\x00\x00\x00\x00\x00\x00\x00\x02", rec("/d", 5, "journal 2", epoch)},
 		} {
 			b, err := tx.CreateBucketIfNotExists(e.bucket)
 			if err != nil {
@@ -77,6 +71,11 @@ func TestExportMerges(t *testing.T) {
 		return nil
 	})
 	db.Close()
+	journaled(t, path, 7, 0, rec("/in", 1, "the database", epoch), bytes.Join([][]byte{
+		rec("/a", 1, "journal", epoch), rec("/z", 2, "journal 2", epoch), rec("/z", 1, "journal 1", epoch),
+		rec("/b", 6, "journal", epoch), rec("/c", 4, "journal", epoch), rec("/d", 5, "journal 1", epoch),
+		rec("/e", 6, "journal", epoch), rec("/last", 8, "journal", epoch), rec("/c1", 3, "journal", epoch),
+	}, nil), rec("/d", 5, "journal 2", epoch))
 	var got []string
 	for _, r := range exported(t, path) {
 		got = append(got, fmt.Sprintf("%s %d %s", r.Address, r.Revision, r.Value))

@@ -14,12 +14,14 @@ type Report struct {
 	Clean     bool   // the router was stopped in order
 	Params    int    // params, without those that are only in the journal
 	Gone      int    // expired addresses whose revision is kept
-	Journaled int    // records in the journal
-	Bytes     int64  // size of the file
+	Journaled int    // records of the journal that are not in the file yet
+	Bytes     int64  // size of the file, without the journal
+
+	salt, floor uint64 // as in about
 }
 
-// Check reads a whole file and holds it against its checksums and against itself. It
-// changes nothing.
+// Check reads a whole file and its journal, and holds them against their checksums and
+// against themselves. It changes nothing.
 //
 // Errors: *InUseError when a router has the file, *DamageError, or that it cannot be read.
 func Check(path string) (Report, error) {
@@ -29,10 +31,30 @@ func Check(path string) (Report, error) {
 	}
 	defer release()
 	report, err := verifyFile(path)
+	if err == nil {
+		err = walkJournal(path, &report, func(Record) error { return nil })
+	}
 	if err != nil {
 		return report, fmt.Errorf("check %s: %w", path, err)
 	}
 	return report, nil
+}
+
+// walkJournal calls f with every record of the journal that the file of the report does not
+// have, a view into memory that stays, and counts them.
+func walkJournal(path string, report *Report, f func(Record) error) error {
+	journal, err := readJournal(path)
+	if err != nil {
+		return err
+	}
+	batches, whole := journal.since(report.salt, report.floor)
+	if !whole {
+		return damage(reasonDamaged, "journal: commits are missing from number %d on", report.floor)
+	}
+	return eachRecord(batches, report.Epoch, func(r Record) error {
+		report.Journaled++
+		return f(r)
+	})
 }
 
 // verifyFile is Check for those who have the lock. With a *DamageError, the report says
@@ -96,6 +118,7 @@ func openFile(path string) (*os.File, error) {
 func (p *pages) verify(report *Report, each func(bucket string, r Record) error) error {
 	about, err := p.about()
 	report.Format, report.Epoch, report.Clean = about.Format, about.Epoch, about.Clean
+	report.salt, report.floor = about.Salt, about.Floor
 	var d *DamageError
 	if errors.As(err, &d) && d.Reason == reasonNewer {
 		return err
@@ -158,7 +181,7 @@ func (p *pages) about() (about, error) {
 
 func known(bucket string) bool {
 	switch bucket {
-	case string(aboutBucket), string(gone0Bucket), string(gone1Bucket), string(journalBucket), string(paramsBucket):
+	case string(aboutBucket), string(gone0Bucket), string(gone1Bucket), string(paramsBucket):
 		return true
 	}
 	return false
@@ -186,8 +209,6 @@ func (c *checker) entry(bucket string, key, value []byte) error {
 	case string(gone0Bucket), string(gone1Bucket):
 		c.report.Gone++
 		return c.record(bucket, key, value, true)
-	case string(journalBucket):
-		return c.batch(key, value)
 	case string(aboutBucket): // has been read, but for this
 		if bytes.Equal(key, forgottenKey) {
 			if _, _, err := readRecord(value, c.epoch); err != nil {
@@ -215,23 +236,4 @@ func (c *checker) record(bucket string, key, value []byte, gone bool) error {
 		return damage(reasonDamaged, "bucket %s, %q: %w", bucket, key, err)
 	}
 	return c.each(bucket, r)
-}
-
-// batch checks the records of one entry of the journal.
-func (c *checker) batch(key, value []byte) error {
-	if len(key) != 8 || len(value) == 0 {
-		return damage(reasonDamaged, "journal: key of %d bytes, value of %d", len(key), len(value))
-	}
-	for rest := value; len(rest) > 0; {
-		r, after, err := readRecord(rest, c.epoch)
-		if err != nil {
-			return damage(reasonDamaged, "journal, batch %x: %w", key, err)
-		}
-		c.report.Journaled++
-		if err := c.each(string(journalBucket), r); err != nil {
-			return err
-		}
-		rest = after
-	}
-	return nil
 }

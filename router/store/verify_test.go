@@ -2,7 +2,6 @@ package store
 
 import (
 	"bytes"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -14,7 +13,7 @@ import (
 )
 
 // stateFile makes a database as a router leaves it, in epoch 3, of n params, some of them
-// changed since in the journal, some expired. Some of its pages are free. The last two
+// expired. Some of its pages are free. The last two
 // transactions change nothing, so that both meta pages lead to the same records.
 func stateFile(t testing.TB, path string, n int, o *bolt.Options) {
 	t.Helper()
@@ -48,20 +47,6 @@ func stateFile(t testing.TB, path string, n int, o *bolt.Options) {
 	update(t, db, about{Format: fileFormat, Epoch: 3}.write)
 	put(paramsBucket, 0, n, 1, 1)
 	put(paramsBucket, 1, n, 9, 2)
-	for batch := range uint64(20) {
-		update(t, db, func(tx *bolt.Tx) error {
-			b, err := tx.CreateBucketIfNotExists(journalBucket)
-			if err != nil {
-				return err
-			}
-			var records []byte
-			for i := range 30 {
-				i := (i*int(batch+1)*31 + i) % (n + 100)
-				records = append(records, record(i, 3+batch, value(i+1))...)
-			}
-			return b.Put(binary.BigEndian.AppendUint64(nil, batch), records)
-		})
-	}
 	update(t, db, func(tx *bolt.Tx) error {
 		params := tx.Bucket(paramsBucket)
 		for i, bucket := range [][]byte{gone0Bucket, gone1Bucket} {
@@ -113,7 +98,6 @@ func TestVerifyCounts(t *testing.T) {
 	err = db.View(func(tx *bolt.Tx) error {
 		want.Params = tx.Bucket(paramsBucket).Stats().KeyN
 		want.Gone = tx.Bucket(gone0Bucket).Stats().KeyN + tx.Bucket(gone1Bucket).Stats().KeyN
-		want.Journaled = 20 * 30
 		return nil
 	})
 	if err != nil {
@@ -127,7 +111,7 @@ func TestVerifyCounts(t *testing.T) {
 	}
 }
 
-// content reads all that counts: of the journal's keys it is their order only.
+// content reads all that counts.
 func content(t testing.TB, b []byte) []byte {
 	t.Helper()
 	p, err := openPages(bytes.NewReader(b), int64(len(b)))
@@ -136,10 +120,7 @@ func content(t testing.TB, b []byte) []byte {
 	}
 	var all []byte
 	w := walker{pages: p, bucket: func(string) error { return nil }, entry: func(bucket string, key, value []byte) error {
-		if bucket != string(journalBucket) {
-			all = append(all, key...)
-		}
-		all = append(append(all, value...), bucket...)
+		all = append(append(append(all, key...), value...), bucket...)
 		return nil
 	}}
 	if err := w.walk(); err != nil {
@@ -238,7 +219,7 @@ func TestDamageIsFound(t *testing.T) {
 // TestDamageInSmallPages: much structure in few bytes.
 func TestDamageInSmallPages(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "db")
-	stateFile(t, path, 4, &bolt.Options{PageSize: 1024})
+	stateFile(t, path, 60, &bolt.Options{PageSize: 1024})
 	d := newDamages(t, path)
 	for range 1500 {
 		d.try(d.flip(1))
@@ -282,10 +263,6 @@ func TestVerifyContent(t *testing.T) {
 		"param without value": {[]func(*bolt.Tx) error{header, put(paramsBucket, "/a", rec("/a", nil, 2))}, reasonDamaged},
 		"gone":                {[]func(*bolt.Tx) error{header, put(gone1Bucket, "/a", rec("/a", nil, 2))}, ""},
 		"gone with value":     {[]func(*bolt.Tx) error{header, put(gone0Bucket, "/a", rec("/a", v, 2))}, reasonDamaged},
-		"journal":             {[]func(*bolt.Tx) error{header, put(journalBucket, "12345678", append(rec("/a", v, 2), rec("/b", nil, 0)...))}, ""},
-		"journal, half":       {[]func(*bolt.Tx) error{header, put(journalBucket, "12345678", rec("/a", v, 2)[1:])}, reasonDamaged},
-		"journal, nothing":    {[]func(*bolt.Tx) error{header, put(journalBucket, "12345678", nil)}, reasonDamaged},
-		"journal, key":        {[]func(*bolt.Tx) error{header, put(journalBucket, "1234567", rec("/a", v, 2))}, reasonDamaged},
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "db")

@@ -17,7 +17,7 @@ func TestCommitDiskFull(t *testing.T) {
 		t.Skip("TestCommitDiskFull needs root: it mounts a small tmpfs")
 	}
 	dir := t.TempDir()
-	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=2m"); err != nil {
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=8m"); err != nil {
 		t.Skipf("TestCommitDiskFull needs to mount a tmpfs, which is not permitted here: %v", err)
 	}
 	t.Cleanup(func() {
@@ -32,7 +32,7 @@ func TestCommitDiskFull(t *testing.T) {
 	reader.subscribe(t, 1, "/**", 0)
 
 	ballast := filepath.Join(dir, "ballast")
-	if err := os.WriteFile(ballast, make([]byte, 4<<20), 0o600); err == nil {
+	if err := os.WriteFile(ballast, make([]byte, 16<<20), 0o600); err == nil {
 		t.Fatal("the disk does not get full")
 	}
 	large := strings.Repeat("x", 50_000)

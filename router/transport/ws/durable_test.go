@@ -15,16 +15,22 @@ import (
 	"github.com/clasp-studio/clasp/router/wire"
 )
 
-// pulled copies the file of a running router, as it is after a power cut.
+// pulled copies the files of a running router, as they are after a power cut: the journal
+// first, since what leaves it is in the database before.
 func pulled(t testing.TB, path string) string {
 	t.Helper()
-	b, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
 	to := filepath.Join(t.TempDir(), "state.db")
-	if err := os.WriteFile(to, b, 0o600); err != nil {
-		t.Fatal(err)
+	for _, suffix := range []string{".journal0", ".journal1", ""} {
+		b, err := os.ReadFile(path + suffix)
+		if suffix != "" && os.IsNotExist(err) {
+			continue
+		}
+		if err == nil {
+			err = os.WriteFile(to+suffix, b, 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
 	}
 	return to
 }
