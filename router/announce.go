@@ -249,7 +249,7 @@ func (r *result) open() {
 func (r *result) add(info wire.SignalInfo) {
 	before := len(r.buf)
 	r.buf = wire.AppendResultSignal(r.buf, info)
-	if payloadSize(r.buf) <= wire.MaxPayload && r.count < 65535 {
+	if payloadSize(r.buf) <= r.s.peer.payload() && r.count < 65535 {
 		r.count++
 		return
 	}

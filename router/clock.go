@@ -81,7 +81,7 @@ func (s *Session) checkLife(b *batch) {
 		}
 		return
 	}
-	timeout := s.router.limits.Load().SessionTimeout
+	timeout := s.timeout()
 	silent := time.Duration(b.now-s.heard.Load()) * time.Microsecond
 	if timeout > 0 && silent >= timeout {
 		s.close(ReasonIdle)
@@ -97,6 +97,15 @@ func (s *Session) checkLife(b *batch) {
 		s.queueLocked(b, s.peer.Ping)
 		s.out.Unlock()
 	}
+}
+
+// timeout is the silence that ends the session, 0 = never.
+func (s *Session) timeout() time.Duration {
+	general, own := s.router.limits.Load().SessionTimeout, s.peer.Timeout
+	if general == 0 || own > 0 && own < general {
+		return own
+	}
+	return general
 }
 
 // bucket counts messages against a rate. Owned by the reader.

@@ -40,10 +40,17 @@ type cursor struct {
 	// Owned by whoever fills.
 	next string // look from here on
 	sent bool   // a frame has been sent
+	odd  bool   // params have been left for the second round
 
-	// Guarded by the session's out: addresses up to here have been passed.
-	pos string
+	// Guarded by the session's out: addresses up to pos have been passed, all of them
+	// in the second round.
+	pos    string
+	second bool
 }
+
+// hasPassed reports whether the cursor has gone by an address. The session's out must
+// be locked.
+func (c *cursor) hasPassed(addr string) bool { return c.second || c.pos >= addr }
 
 // welcoming knows the sessions whose first snapshot is on its way. They are subscribed
 // to nothing yet, so that what a bundle changes behind their cursor has to be sent
@@ -77,7 +84,7 @@ func (w *welcoming) redo(params []*paramEntry) {
 	for c, s := range waiting {
 		s.out.Lock()
 		for _, p := range params {
-			if p.Address <= c.pos && !slices.Contains(s.out.redo, p) {
+			if c.hasPassed(p.Address) && !slices.Contains(s.out.redo, p) {
 				s.out.redo = append(s.out.redo, p)
 			}
 		}
@@ -89,7 +96,7 @@ func (w *welcoming) redo(params []*paramEntry) {
 // address, or is complete. The session's out must be locked.
 func passed(via []*subscription, addr string) bool {
 	for _, sub := range via {
-		if sub.types&wire.MaskParam != 0 && (sub.cursor == nil || sub.cursor.pos >= addr) {
+		if sub.types&wire.MaskParam != 0 && (sub.cursor == nil || sub.cursor.hasPassed(addr)) {
 			return true
 		}
 	}
@@ -184,6 +191,8 @@ type piece struct {
 	began  time.Time
 	last   string // the last address that is dealt with
 	full   bool   // there is more to look at
+	room   int    // for a payload
+	odd    bool   // holds the one param that goes alone
 }
 
 func (p *piece) open() {
@@ -191,6 +200,7 @@ func (p *piece) open() {
 	p.start = len(p.buf)
 	p.buf = wire.BeginSnapshot(p.buf)
 	p.locked = p.b.locked[:0]
+	p.room = p.s.peer.snapshotPayload()
 }
 
 // again takes along what a bundle has changed behind the cursor. It reports whether
@@ -205,7 +215,7 @@ func (p *piece) again() bool {
 	p.s.out.redo = nil
 	p.s.out.Unlock()
 	for i, e := range redo {
-		if len(p.locked) == pieceParams || payloadSize(p.buf) > pieceBytes || !p.take(e) {
+		if p.done() || !p.take(e, false) {
 			p.s.out.Lock()
 			p.s.out.redo = append(redo[i:], p.s.out.redo...)
 			p.s.out.Unlock()
@@ -222,12 +232,11 @@ func (p *piece) look(e *paramEntry) bool {
 		return false
 	}
 	p.looks++
-	p.full = p.looks > pieceLooks || len(p.locked) == pieceParams || payloadSize(p.buf) > pieceBytes ||
-		p.looks%32 == 0 && time.Since(p.began) > pieceTime
+	p.full = p.looks > pieceLooks || p.done() || p.looks%32 == 0 && time.Since(p.began) > pieceTime
 	if p.full {
 		return false
 	}
-	if p.c.pattern.Match(e.Address) && !p.take(e) {
+	if p.c.pattern.Match(e.Address) && !p.take(e, p.c.second) {
 		p.full = true
 		return false
 	}
@@ -235,9 +244,16 @@ func (p *piece) look(e *paramEntry) bool {
 	return true
 }
 
+// done reports whether the frame is to take no more.
+func (p *piece) done() bool {
+	return p.odd || len(p.locked) == pieceParams || payloadSize(p.buf) > min(pieceBytes, p.room)
+}
+
 // take locks a param and appends its value. It fails when the frame has no room, or
 // when somebody is busy with the param while others are locked: they must not wait.
-func (p *piece) take(e *paramEntry) bool {
+// For a client with a MaxSnapshot, what has to go alone is left for the second round; sent
+// says that all else has been sent.
+func (p *piece) take(e *paramEntry, sent bool) bool {
 	if len(p.locked) == 0 {
 		e.Lock()
 	} else if !tryHard(e) {
@@ -246,16 +262,44 @@ func (p *piece) take(e *paramEntry) bool {
 	if e.Exists(p.b.now) && p.c.types&signalOf(e).Mask() != 0 {
 		before := len(p.buf)
 		p.buf = appendEntry(p.buf, e)
-		if payloadSize(p.buf) > wire.MaxPayload {
+		alone := p.alone(e, len(p.buf)-before)
+		later := alone && p.s.peer.MaxSnapshot > 0 && !p.c.second
+		switch {
+		case later: // and locked like the others, so that no SET slips in before the cursor has passed it
+			p.buf = p.buf[:before]
+			p.c.odd = true
+		case !alone && sent:
+			p.buf = p.buf[:before]
+			e.Unlock()
+			return true
+		case alone && p.count > 0, !alone && payloadSize(p.buf) > p.room, payloadSize(p.buf) > wire.MaxPayload:
 			p.buf = p.buf[:before]
 			e.Unlock()
 			return false
+		default:
+			p.odd = alone
+			p.count++
+			p.s.router.touch(p.b, e)
 		}
-		p.count++
-		p.s.router.touch(p.b, e)
 	}
 	p.locked = append(p.locked, e)
 	return true
+}
+
+// alone reports whether a param, whose lock is held and whose entry has so many bytes,
+// goes in a frame of its own (section 12).
+func (p *piece) alone(e *paramEntry, size int) bool {
+	const head = 3 // type and count
+	code := e.Value[0]
+	return head+size > p.room || p.s.peer.Plain && (code == wire.ArrayCode || code == wire.MapCode)
+}
+
+// snapshotPayload is how large the payload of a SNAPSHOT of several params may be.
+func (p *Peer) snapshotPayload() int {
+	if p.MaxSnapshot == 0 {
+		return wire.MaxPayload
+	}
+	return p.MaxSnapshot - wire.HeaderSize
 }
 
 func tryHard(e *paramEntry) bool {
@@ -291,6 +335,8 @@ func (p *piece) close(bool) {
 		delete(s.out.dirty.set, e)
 	}
 	switch {
+	case !p.full && c.odd && !c.second:
+		c.second, c.next = true, c.pattern.Prefix()
 	case !p.full:
 		s.dropCursorLocked(c)
 	case p.last != "":

@@ -16,6 +16,8 @@ const (
 	ReasonSlow                // would not read what it had asked for (section 9)
 	ReasonTooBig              // a message over the size limit
 	ReasonShutdown            // the router stops
+	ReasonBadFrame            // bytes that are no frame, on a byte stream (section 1)
+	ReasonEvicted             // made room for others before its address had proved itself (section 12)
 )
 
 // reasons holds, for each reason, its label, the WebSocket close code that goes
@@ -36,6 +38,8 @@ var reasons = [...]struct {
 	ReasonSlow:         {"slow", 1013, "reads too slowly for what it subscribed to"},
 	ReasonTooBig:       {"too_big", 1009, "message over the size limit"},
 	ReasonShutdown:     {"shutdown", 1001, "the router is stopping"},
+	ReasonBadFrame:     {"bad_frame", 1002, "bytes that are no CLASP frame"},
+	ReasonEvicted:      {"evicted", 1013, "made room for others"},
 }
 
 // String returns the label used in logs and metrics.

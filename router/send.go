@@ -81,6 +81,9 @@ func (s *Session) queueLocked(b *batch, frame []byte) {
 	if s.out.closing != ReasonNone {
 		return
 	}
+	if s.peer.tooLarge(frame) {
+		frame = s.refused(b, frame)
+	}
 	if !s.out.queue.Append(frame) {
 		s.overflowLocked(b)
 		return
@@ -107,7 +110,11 @@ func (s *Session) overflowLocked(b *batch) {
 // overloaded encodes an ERROR 503. Its buffer is its own: those of the batch may hold
 // what is just being delivered.
 func (s *Session) overloaded(b *batch, format string, args ...any) []byte {
-	m := wire.ErrorMessage{Code: wire.CodeOverloaded, Message: fmt.Appendf(nil, format, args...)}
+	return s.alone(b, wire.ErrorMessage{Code: wire.CodeOverloaded, Message: fmt.Appendf(nil, format, args...)})
+}
+
+// alone encodes an ERROR in a buffer of its own.
+func (s *Session) alone(b *batch, m wire.ErrorMessage) []byte {
 	var p packet
 	if b.encode(&p, wire.Fire, func(dst []byte) []byte { return wire.AppendError(dst, m) }) != nil {
 		return nil // cannot be: the text is short
@@ -132,6 +139,9 @@ func (s *Session) deliverLocked(b *batch, frame []byte, u urgency) {
 	}
 	if s.out.closing != ReasonNone {
 		return
+	}
+	if s.peer.tooLarge(frame) {
+		frame = s.refused(b, frame)
 	}
 	if n := s.out.queue.AppendLossy(frame); n > 0 {
 		s.out.dropped += n

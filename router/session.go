@@ -34,6 +34,16 @@ type Peer struct {
 	Remote    string // address of the client, for logs
 	Framing   Framing
 	Ping      []byte // bytes that make a live client answer, nil = none
+
+	// Timeout is the silence that ends the session; 0 leaves it to Limits.SessionTimeout,
+	// and the shorter of the two counts.
+	Timeout time.Duration
+
+	// What the client can take (protocol section 12), in bytes of a CLASP frame with its
+	// header, for the framing Bare.
+	MaxFrame    int  // a larger frame is refused to it with ERROR 503; 0 = any
+	MaxSnapshot int  // params that do not fit it come last in a snapshot, each in a frame of its own; 0 = any
+	Plain       bool // arrays and maps come last, too
 }
 
 // Session is one client. Its exported methods belong to the transport's reading

@@ -30,15 +30,25 @@ var arrows = map[string][]string{
 
 	"/router":              {"/router/address", "/router/outbox", "/router/param", "/router/store", "/router/subs", "/router/wire"},
 	"/router/transport/ws": {"/router", "/router/wire", "github.com/gorilla/websocket"},
-	"/router/client":       {"/router/address", "/router/wire", "github.com/gorilla/websocket"},
+	"/router/client":       {"/router/address", "/router/internal/datagram", "/router/wire", "github.com/gorilla/websocket", "github.com/quic-go/quic-go"},
 
-	"/router/address": {},
-	"/router/metrics": {"github.com/prometheus/client_golang/prometheus", "github.com/prometheus/client_golang/prometheus/collectors", "github.com/prometheus/client_golang/prometheus/promhttp"},
-	"/router/outbox":  {},
-	"/router/param":   {"github.com/tidwall/btree"},
-	"/router/store":   {"go.etcd.io/bbolt", "go.etcd.io/bbolt/errors", "github.com/gofrs/flock", "golang.org/x/sys/unix"},
-	"/router/subs":    {"/router/address"},
-	"/router/wire":    {},
+	"/router/transport/quic":           {"/router", "/router/transport/internal/network", "/router/transport/internal/quiet", "/router/wire", "github.com/quic-go/quic-go"},
+	"/router/transport/internal/quiet": {},
+	"/router/internal/kit":             {"/router", "/router/client", "/router/wire"}, // for tests
+
+	"/router/transport/tcp":              {"/router", "/router/transport/internal/network", "/router/transport/internal/quiet", "/router/wire"},
+	"/router/transport/udp":              {"/router", "/router/internal/datagram", "/router/transport/internal/network", "/router/transport/internal/quiet", "/router/wire"},
+	"/router/transport/internal/network": {},
+	"/router/internal/datagram":          {"golang.org/x/net/ipv4", "golang.org/x/sys/unix"},
+
+	"/router/address":   {},
+	"/router/discovery": {"/router/wire", "golang.org/x/net/dns/dnsmessage", "golang.org/x/net/ipv4"},
+	"/router/metrics":   {"github.com/prometheus/client_golang/prometheus", "github.com/prometheus/client_golang/prometheus/collectors", "github.com/prometheus/client_golang/prometheus/promhttp"},
+	"/router/outbox":    {},
+	"/router/param":     {"github.com/tidwall/btree"},
+	"/router/store":     {"go.etcd.io/bbolt", "go.etcd.io/bbolt/errors", "github.com/gofrs/flock", "golang.org/x/sys/unix"},
+	"/router/subs":      {"/router/address"},
+	"/router/wire":      {},
 }
 
 // offline are the packages that must work without a network: nothing they need, however deep, may open a socket.

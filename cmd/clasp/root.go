@@ -40,6 +40,7 @@ func newRootCommand(stdout, stderr io.Writer) *cobra.Command {
 		newSubCommand(),
 		newGetCommand(),
 		newSetCommand(),
+		newDiscoverCommand(),
 		newStateCommand(),
 		newStateCommand(),
 	)

@@ -74,6 +74,8 @@ func (r *request) wait(ctx context.Context) error {
 		return r.err
 	default:
 		r.abandoned = true
+		// Its answer may be lost (UDP): the next request has to be told from it, or every answer would go one too far forward.
+		r.link.unfenced = true
 		return fmt.Errorf("no answer from the router yet, the request may or may not have been applied: %w", ctx.Err())
 	}
 }

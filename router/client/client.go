@@ -2,14 +2,10 @@ package client
 
 import (
 	"context"
-	"errors"
+	"crypto/tls"
 	"fmt"
-	"io"
 	"math/rand/v2"
-	"net"
-	"net/http"
 	"net/url"
-	"os"
 	"strconv"
 	"strings"
 	"sync"
@@ -18,13 +14,14 @@ import (
 	"unicode/utf8"
 
 	"github.com/clasp-studio/clasp/router/wire"
-	"github.com/gorilla/websocket"
 )
 
 // Options of a client. The zero value is good for a short task.
 type Options struct {
 	Name  string // tells people at the router who this is; UTF-8, at most 255 bytes
 	Token string // "" = none (protocol section 10); UTF-8
+
+	TLS *tls.Config // for wss and quic: whom to trust; nil = the authorities of this system. Not to be changed any more.
 
 	// Reconnect dials again whenever the connection is lost, until Close, or until the router refuses for good (token,
 	// version). Waits start at BackoffMin (0 = 0.1 s), double up to BackoffMax (0 = 5 s) and vary by up to half, so that not
@@ -88,8 +85,8 @@ type Client struct {
 // welcome is what WELCOME said.
 type welcome struct{ session, router string }
 
-// Dial connects to the router at url (ws://HOST[:PORT] or wss://HOST[:PORT]; without a port 7330, of wss 443) and returns when the session is open: HELLO sent, WELCOME and the first
-// SNAPSHOT received (protocol section 5). It tries once, whatever Options.Reconnect says. ctx bounds Dial only; without a
+// Dial connects to the router at url (ws://, wss://, quic://, udp:// or tcp://HOST[:PORT]; without a port 7330, of wss 443, of udp 7331, of tcp 7332) and returns when the
+// session is open: HELLO sent, WELCOME and the first SNAPSHOT received (protocol section 5). It tries once, whatever Options.Reconnect says. ctx bounds Dial only; without a
 // deadline it gives up after 10 s. A refusal by the router is an *Error. For wss, and only then, the environment's proxy is
 // used (HTTPS_PROXY, NO_PROXY): ws is for the local network, which a proxy does not see.
 func Dial(ctx context.Context, url string, o Options) (*Client, error) {
@@ -143,8 +140,12 @@ func (o *Options) check() error {
 // parseURL checks a router's URL and completes it. Its errors show no password.
 func parseURL(text string) (string, error) {
 	u, err := url.Parse(text)
-	if err != nil || u.Hostname() == "" || u.Scheme != "ws" && u.Scheme != "wss" {
-		return "", fmt.Errorf("%w: %q should look like ws://HOST:7330 or wss://HOST:7330", ErrBadURL, withoutUser(text))
+	var t transport
+	if err == nil {
+		t = transports[u.Scheme]
+	}
+	if t.dial == nil || u.Hostname() == "" {
+		return "", fmt.Errorf("%w: %q should look like ws://HOST:7330; wss, quic, udp and tcp are known, too", ErrBadURL, withoutUser(text))
 	}
 	if u.User != nil {
 		return "", fmt.Errorf("%w: %q names a user or a password, which a router does not know: leave that out and use a token",
@@ -154,11 +155,16 @@ func parseURL(text string) (string, error) {
 		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
 			return "", fmt.Errorf("%w: %q: port %s is not one of 1 to 65535", ErrBadURL, text, port)
 		}
-	} else if u.Scheme == "ws" {
-		u.Host = strings.TrimSuffix(u.Host, ":") + ":7330"
+	} else if t.port != "" {
+		u.Host = strings.TrimSuffix(u.Host, ":") + ":" + t.port
 	}
-	if u.Path == "" {
+	switch {
+	case t.path && u.Path == "":
 		u.Path = "/"
+	case !t.path && (strings.TrimPrefix(u.Path, "/") != "" || u.RawQuery != ""):
+		return "", fmt.Errorf("%w: %q: only WebSocket has something behind the port", ErrBadURL, text)
+	case !t.path:
+		u.Path = ""
 	}
 	return u.String(), nil
 }
@@ -176,28 +182,6 @@ func withoutUser(text string) string {
 	return scheme + "://..." + text[at:]
 }
 
-// proxy is the environment's, for wss only.
-func proxy(r *http.Request) (*url.URL, error) {
-	if r.URL.Scheme != "https" { // the library's word for wss
-		return nil, nil
-	}
-	return http.ProxyFromEnvironment(r)
-}
-
-// answered says what a server answered that opened no WebSocket.
-func answered(r *http.Response) error {
-	if r.StatusCode != http.StatusServiceUnavailable {
-		return fmt.Errorf("the server answered %q and no WebSocket: is it a CLASP router?", r.Status)
-	}
-	const enough = 200
-	body, err := io.ReadAll(io.LimitReader(r.Body, enough))
-	reason := strings.TrimSpace(string(body))
-	if err != nil || reason == "" {
-		return fmt.Errorf("the server answered %q", r.Status)
-	}
-	return fmt.Errorf("the server answered %q: %q", r.Status, reason)
-}
-
 // dial makes a connection and opens a session on it. Its first SNAPSHOT is returned, not handled.
 func (c *Client) dial(ctx context.Context) (*link, []byte, error) {
 	if _, limited := ctx.Deadline(); !limited {
@@ -205,35 +189,13 @@ func (c *Client) dial(ctx context.Context) (*link, []byte, error) {
 		ctx, cancel = context.WithTimeout(ctx, dialLimit)
 		defer cancel()
 	}
-	// Whatever the handshake waits for, it ends with ctx.
-	uncut := func() bool { return true }
-	dialer := websocket.Dialer{
-		NetDialContext: func(_ context.Context, network, address string) (net.Conn, error) {
-			conn, err := new(net.Dialer).DialContext(ctx, network, address)
-			if err == nil {
-				uncut = context.AfterFunc(ctx, func() { _ = conn.Close() })
-			}
-			return conn, err
-		},
-		Proxy:           proxy,
-		Subprotocols:    []string{"clasp"},
-		ReadBufferSize:  32 << 10,
-		WriteBufferSize: 512, // the handshake only
-	}
-	ws, response, err := dialer.DialContext(ctx, c.url, nil)
+	scheme, _, _ := strings.Cut(c.url, "://")
+	conn, err := transports[scheme].dial(ctx, c.url, c.options.TLS)
 	if err != nil {
-		switch {
-		case ctx.Err() != nil:
-			err = ctx.Err()
-		case errors.Is(err, os.ErrDeadlineExceeded):
-			err = context.DeadlineExceeded // ctx's own, which the library puts on the connection
-		case response != nil && errors.Is(err, websocket.ErrBadHandshake):
-			err = answered(response)
-		}
-		uncut()
 		return nil, nil, fmt.Errorf("dial %s: %w", c.url, err)
 	}
-	l := newLink(c, ws)
+	l := newLink(c, conn)
+	uncut := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	first, err := c.handshake(l)
 	if !uncut() {
 		err = ctx.Err()
@@ -290,7 +252,7 @@ func (c *Client) handshake(l *link) (first []byte, err error) {
 	}
 }
 
-// Close sends what waits to be sent, says goodbye (WebSocket 1000) and returns when the connection has ended, at most two
+// Close sends what waits to be sent, says goodbye as the transport does and returns when the connection has ended, at most two
 // seconds later. The router then drops the session's subscriptions and locks. Requests that wait for an answer fail with
 // ErrClosed. A handler that is running may still be running when Close returns, which is why a handler may call it; no other
 // starts. Close may be called any number of times.

@@ -10,7 +10,7 @@ import (
 )
 
 var (
-	// ErrBadURL says that what Dial got is no WebSocket URL.
+	// ErrBadURL says that what Dial got is no URL of a transport it knows.
 	ErrBadURL = errors.New("not the URL of a router")
 	// ErrBadOptions says that no router would take what Dial got in its Options.
 	ErrBadOptions = errors.New("not usable")

@@ -7,14 +7,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/clasp-studio/clasp/router/wire"
-	"github.com/gorilla/websocket"
 )
 
 const (
@@ -23,9 +20,7 @@ const (
 	// window is how many bytes of answers may be on their way before those who ask wait: a router closes a session that has
 	// much more than that coming and does not keep up (protocol section 9), so a loop of requests must not run ahead.
 	window = 256 << 10
-	// readLimit bounds one WebSocket message: a CLASP frame has at most 65547 bytes, and a router sends one a message.
-	readLimit = 1 << 20
-	// farewell is how long the closing handshake may take.
+	// farewell is how long saying goodbye may take.
 	farewell = 2 * time.Second
 	// probeAfter and probeAtMost are the first and the longest wait between fences that go out because one seems to be lost.
 	probeAfter, probeAtMost = 20 * time.Millisecond, time.Second
@@ -36,8 +31,7 @@ var errSilent = errors.New("no sign of life from the router")
 // link is one connection.
 type link struct {
 	client *Client
-	ws     *websocket.Conn // read by one goroutine; written past it, straight to net
-	net    net.Conn
+	conn   carrier
 	dead   chan struct{} // closed with err set
 	wake   chan struct{} // for the writer: something is pending
 	nudge  chan struct{} // for a paused reader: someone waits for an answer
@@ -45,12 +39,12 @@ type link struct {
 	writer sync.WaitGroup
 
 	// Owned by the reader.
-	buf     []byte
-	backlog int // bytes that waited for the handlers, when last looked
+	left    []byte // frames that came with those of the handshake
+	backlog int    // bytes that waited for the handlers, when last looked
 
 	mu       sync.Mutex
 	err      error // set once: the link is dead
-	closing  bool  // the closing handshake has begun: nothing more is sent
+	closing  bool  // goodbye has begun: nothing more is sent
 	pending  []byte
 	room     chan struct{} // closed when there is room again; nil if nobody waits
 	unfenced bool          // something was sent since the last request whose ERROR could come late
@@ -64,30 +58,16 @@ type link struct {
 	collectors []*collector // of snapshots
 }
 
-func newLink(c *Client, ws *websocket.Conn) *link {
+func newLink(c *Client, conn carrier) *link {
 	l := &link{
 		client: c,
-		ws:     ws,
-		net:    ws.NetConn(),
+		conn:   conn,
 		dead:   make(chan struct{}),
 		wake:   make(chan struct{}, 1),
 		nudge:  make(chan struct{}, 1),
-		buf:    make([]byte, 0, 4<<10),
 
 		getSize: 8 << 10,
 	}
-	ws.SetReadLimit(readLimit)
-	// The library's own replies would set deadlines that hit the writer's writes.
-	ws.SetPingHandler(func(data string) error {
-		l.heard.Store(true)
-		l.control(finPong, []byte(data))
-		return nil
-	})
-	ws.SetPongHandler(func(string) error { return nil })
-	ws.SetCloseHandler(func(code int, _ string) error {
-		l.answerClose(code)
-		return nil
-	})
 	if keepalive := c.options.Keepalive; keepalive > 0 {
 		l.mu.Lock()
 		l.watch = time.AfterFunc(keepalive, l.look)
@@ -163,7 +143,7 @@ func (l *link) postLocked(frame []byte, r *request) error {
 			signal(l.nudge)
 		}
 	}
-	l.pending = appendMessage(l.pending, finBinary, frame)
+	l.pending = l.conn.frame(l.pending, frame)
 	if r != nil && r.implicit() {
 		l.fenceLocked()
 	}
@@ -181,7 +161,7 @@ func (l *link) fenceLocked() {
 	frame := append(make([]byte, 0, 32), 0x53, 0x01, 0, 10) // fire and binary, 10 bytes of payload
 	frame = wire.AppendSync(frame, wire.Sync{T1: t1})
 	l.requests.push(&request{kind: kindFence, t1: t1})
-	l.pending = appendMessage(l.pending, finBinary, frame)
+	l.pending = l.conn.frame(l.pending, frame)
 	signal(l.wake)
 }
 
@@ -205,12 +185,13 @@ func (l *link) probeAgain(waited time.Duration) {
 	l.probe = time.AfterFunc(wait, func() { l.probeAgain(wait) })
 }
 
-// control sends a WebSocket control frame, whatever waits already.
-func (l *link) control(first byte, data []byte) {
+// answerRaw sends what answers the router, ready for the transport, whatever waits already.
+func (l *link) answerRaw(raw []byte) {
+	l.heard.Store(true)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.err == nil && !l.closing {
-		l.pending = appendMessage(l.pending, first, data)
+		l.pending = append(l.pending, raw...)
 		signal(l.wake)
 	}
 }
@@ -226,18 +207,24 @@ func (l *link) write() {
 		}
 		for {
 			l.mu.Lock()
-			buf := l.pending
+			buf, closing := l.pending, l.closing
 			l.pending = spare[:0]
 			if l.room != nil {
 				close(l.room)
 				l.room = nil
 			}
 			l.mu.Unlock()
+			if len(buf) == 0 && closing {
+				if err := l.conn.goodbye(); err != nil {
+					l.fail(err)
+				}
+				return
+			}
 			if len(buf) == 0 {
 				spare = buf
 				break
 			}
-			if _, err := l.net.Write(buf); err != nil {
+			if _, err := l.conn.Write(buf); err != nil {
 				l.fail(err)
 				return
 			}
@@ -269,13 +256,13 @@ func (l *link) fail(cause error) {
 		end = fmt.Errorf("%w before the answer came, the request may or may not have been applied", ErrClosed)
 	}
 	l.mu.Unlock()
-	_ = l.net.Close() // the reader notices; there is nobody to tell of a failed close
+	_ = l.conn.Close() // the reader notices; there is nobody to tell of a failed close
 	for _, r := range left {
 		r.finish(end)
 	}
 }
 
-// goodbye sends what is pending and begins the closing handshake. The reader ends when the router has answered, or gives up.
+// goodbye sends what is pending and says goodbye. The reader ends when the router has answered, or gives up.
 func (l *link) goodbye() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -283,63 +270,23 @@ func (l *link) goodbye() {
 		return
 	}
 	l.closing = true
-	l.pending = appendClose(l.pending, closeNormal)
-	_ = l.net.SetDeadline(time.Now().Add(farewell))
+	_ = l.conn.SetDeadline(time.Now().Add(farewell))
 	signal(l.wake)
-}
-
-// answerClose answers the router's closing handshake. What is still pending is given up: the router reads no more.
-func (l *link) answerClose(code int) {
-	l.mu.Lock()
-	said := l.closing
-	l.mu.Unlock()
-	if said {
-		return
-	}
-	if code == websocket.CloseNoStatusReceived {
-		code = closeNormal
-	}
-	_ = l.net.SetWriteDeadline(time.Now().Add(farewell))
-	_, _ = l.net.Write(appendClose(nil, code)) // a courtesy; the connection ends either way
 }
 
 // next returns the frames of the next message. They are good until the next call.
 func (l *link) next() ([]byte, error) {
-	for {
-		kind, r, err := l.ws.NextReader()
-		if err != nil {
-			return nil, err
-		}
-		if !l.heard.Load() { // cheaper than to write each time
-			l.heard.Store(true)
-		}
-		if l.buf, err = readAll(l.buf[:0], r); err != nil {
-			return nil, err
-		}
-		if kind == websocket.BinaryMessage { // a router sends nothing else
-			return l.buf, nil
-		}
+	data, err := l.conn.next(l.answerRaw)
+	if err == nil && !l.heard.Load() { // cheaper than to write each time
+		l.heard.Store(true)
 	}
-}
-
-func readAll(dst []byte, r io.Reader) ([]byte, error) {
-	for {
-		if len(dst) == cap(dst) {
-			dst = append(dst, 0)[:len(dst)]
-		}
-		n, err := r.Read(dst[len(dst):cap(dst)])
-		dst = dst[:len(dst)+n]
-		switch {
-		case errors.Is(err, io.EOF):
-			return dst, nil
-		case err != nil:
-			return dst, err
-		}
-	}
+	return data, err
 }
 
 // read takes what the router sends until the connection ends, and says why it did.
 func (l *link) read() error {
+	l.frames(l.left)
+	l.left = nil
 	for {
 		data, err := l.next()
 		if err != nil {
@@ -420,23 +367,26 @@ func (l *link) look() {
 	l.mu.Unlock()
 }
 
-// nextPayload returns the payload of the next message, for the handshake, where one message is one frame.
+// nextPayload returns the payload of the next frame, for the handshake. The frames that came with it stay for read.
 func (l *link) nextPayload() ([]byte, error) {
-	data, err := l.next()
-	if err != nil {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		if l.err != nil {
-			return nil, l.err
+	if len(l.left) == 0 {
+		var err error
+		if l.left, err = l.next(); err != nil {
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			if l.err != nil {
+				return nil, l.err
+			}
+			return nil, err
 		}
-		return nil, err
 	}
-	f, _, err := wire.ReadFrame(data)
+	f, rest, err := wire.ReadFrame(l.left)
 	if err != nil {
 		return nil, err
 	}
 	if len(f.Payload) == 0 {
 		return nil, errors.New("an empty frame instead of WELCOME")
 	}
+	l.left = rest
 	return f.Payload, nil
 }

@@ -25,7 +25,7 @@ func (l *link) receive(payload []byte) {
 	case wire.TypeResult:
 		err = l.onResult(payload)
 	case wire.TypePing:
-		l.control(finBinary, pongFrame)
+		l.answerRaw(l.conn.frame(nil, pongFrame))
 	default: // a newer router may say more than this client knows
 	}
 	if err != nil {

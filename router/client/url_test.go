@@ -14,7 +14,11 @@ func TestParseURL(t *testing.T) {
 		"ws://[::1]/clasp":           "ws://[::1]:7330/clasp",
 		"ws://localhost:80":          "ws://localhost:80/",
 		"wss://example.org":          "wss://example.org/",
+		"udp://localhost":            "udp://localhost:7331",
+		"tcp://localhost/":           "tcp://localhost:7332",
 		"ws://localhost:65535/clasp": "ws://localhost:65535/clasp",
+		"quic://localhost":           "quic://localhost:7330",
+		"quic://[::1]:/":             "quic://[::1]:7330",
 	} {
 		if got, err := parseURL(text); got != want || err != nil {
 			t.Errorf("%s: got %s, %v; want %s", text, got, err, want)
@@ -24,6 +28,10 @@ func TestParseURL(t *testing.T) {
 		"":                               "should look like",
 		"localhost:7330":                 "should look like",
 		"http://localhost":               "should look like",
+		"quic://":                        "should look like",
+		"quic://localhost:7330/clasp":    "only WebSocket",
+		"quic://localhost?x":             "only WebSocket",
+		"quic://localhost:0":             "port 0",
 		"ws://:7330":                     "should look like",
 		"ws://localhost:65536":           "port 65536",
 		"ws://localhost:0":               "port 0",

@@ -44,20 +44,11 @@ func ReadFrame(b []byte) (f Frame, rest []byte, err error) {
 	if len(b) < HeaderSize {
 		return Frame{}, nil, protocolErrorf(CodeBadFrame, "frame: %d bytes are less than the %d of a header", len(b), HeaderSize)
 	}
-	if b[0] != magic {
-		return Frame{}, nil, protocolErrorf(CodeBadFrame, "frame: first byte is 0x%02x, want the magic 0x%02x", b[0], magic)
-	}
 	flags := b[1]
+	if err := checkHeader(b[0], flags); err != nil {
+		return Frame{}, nil, err
+	}
 	f.QoS = QoS(flags >> qosShift)
-	if f.QoS > Commit {
-		return Frame{}, nil, protocolErrorf(CodeBadFrame, "frame: QoS 3 is reserved")
-	}
-	if flags&flagEncrypted != 0 {
-		return Frame{}, nil, protocolErrorf(CodeBadFrame, "frame: encrypted frames are not supported")
-	}
-	if flags&flagCompressed != 0 {
-		return Frame{}, nil, protocolErrorf(CodeBadFrame, "frame: compressed frames are not supported")
-	}
 	size := int(binary.BigEndian.Uint16(b[2:]))
 	rest = b[HeaderSize:]
 	if flags&flagTimestamp != 0 {
@@ -72,6 +63,42 @@ func ReadFrame(b []byte) (f Frame, rest []byte, err error) {
 	}
 	f.Payload = rest[:size:size]
 	return f, rest[size:], nil
+}
+
+// checkHeader refuses a frame by its first two bytes.
+func checkHeader(first, flags byte) error {
+	switch {
+	case first != magic:
+		return protocolErrorf(CodeBadFrame, "frame: first byte is 0x%02x, want the magic 0x%02x", first, magic)
+	case QoS(flags>>qosShift) > Commit:
+		return protocolErrorf(CodeBadFrame, "frame: QoS 3 is reserved")
+	case flags&flagEncrypted != 0:
+		return protocolErrorf(CodeBadFrame, "frame: encrypted frames are not supported")
+	case flags&flagCompressed != 0:
+		return protocolErrorf(CodeBadFrame, "frame: compressed frames are not supported")
+	}
+	return nil
+}
+
+// FrameSize returns how many bytes the frame at the start of b has, its header included, or 0 as long as b is too short to
+// tell. It is for byte streams, where the rest of a frame may be still to come; a header that ReadFrame would refuse is
+// CodeBadFrame as soon as it shows.
+func FrameSize(b []byte) (int, error) {
+	if len(b) == 0 {
+		return 0, nil
+	}
+	flags := byte(0)
+	if len(b) > 1 {
+		flags = b[1]
+	}
+	if err := checkHeader(b[0], flags); err != nil || len(b) < HeaderSize {
+		return 0, err
+	}
+	size := HeaderSize + int(binary.BigEndian.Uint16(b[2:]))
+	if flags&flagTimestamp != 0 {
+		size += timestampSize
+	}
+	return size, nil
 }
 
 // BeginFrame appends a frame header with no length yet. Append the payload, then call EndFrame with len(dst) as start.

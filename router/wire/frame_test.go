@@ -108,3 +108,22 @@ func TestNames(t *testing.T) {
 		}
 	}
 }
+
+// TestFrameSize: on a byte stream a frame comes in pieces, and what is no frame shows as early as it can.
+func TestFrameSize(t *testing.T) {
+	frame := []byte{0x53, 0x21, 1, 2}
+	for n, want := range []int{0, 0, 0, 0, 12 + 0x102} {
+		if got, err := wire.FrameSize(frame[:n]); got != want || err != nil {
+			t.Errorf("of %d bytes: %d, %v, want %d", n, got, err, want)
+		}
+	}
+	if got, err := wire.FrameSize([]byte{0x53, 0x01, 0xFF, 0xFF, 1, 2, 3}); got != wire.HeaderSize+wire.MaxPayload || err != nil {
+		t.Errorf("the longest without a timestamp: %d, %v", got, err)
+	}
+	for name, b := range map[string][]byte{
+		"wrong magic": {0x54}, "QoS 3": {0x53, 0xC1}, "encrypted": {0x53, 0x11}, "compressed": {0x53, 0x09, 0, 1, 0x41},
+	} {
+		_, err := wire.FrameSize(b)
+		wantCode(t, err, wire.CodeBadFrame, name)
+	}
+}

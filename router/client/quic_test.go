@@ -1,0 +1,95 @@
+package client_test
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	quicgo "github.com/quic-go/quic-go"
+
+	"github.com/clasp-studio/clasp/router/client"
+	"github.com/clasp-studio/clasp/router/internal/kit"
+	"github.com/clasp-studio/clasp/router/transport/quic"
+)
+
+// startQUIC adds a QUIC port to a router.
+func (s *server) startQUIC(tb testing.TB) (url string, trust *tls.Config) {
+	tb.Helper()
+	shown, trust := kit.TLS(tb)
+	q, err := quic.Listen(s.router, "127.0.0.1:0", quic.Options{TLS: shown})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() {
+		if err := q.Close(); err != nil {
+			tb.Error(err)
+		}
+	})
+	return "quic://" + q.Addr().String(), trust
+}
+
+// One conversation over two transports. Everything else that a client does is the same for all of them.
+func TestQUIC(t *testing.T) {
+	s := startServer(t)
+	url, trust := s.startQUIC(t)
+	near, far := s.dial(t, client.Options{}), dial(t, url, client.Options{TLS: trust, Name: "far"})
+	var got collector
+	subscribe(t, far, "/x/**", client.SubscribeOptions{}, got.add)
+	for i := range 100 {
+		set(t, near, "/x/y", i)
+	}
+	if m := got.wait(t, 100)[99]; m.Revision != 100 {
+		t.Errorf("the last of 100 is %+v", m)
+	}
+	if _, _, err := far.Sync(t.Context()); err != nil {
+		t.Error(err)
+	}
+	ack := set(t, far, "/x/z", 1)
+	if p, err := near.Get(t.Context(), "/x/z"); err != nil || p.Revision != ack.Revision {
+		t.Errorf("got %+v, %v", p, err)
+	}
+	// By name, too: the certificate has it.
+	_, port, _ := net.SplitHostPort(strings.TrimPrefix(url, "quic://"))
+	set(t, dial(t, "quic://localhost:"+port, client.Options{TLS: trust}), "/x/a", 1)
+}
+
+func TestQUICDialFails(t *testing.T) {
+	s := startServer(t)
+	url, trust := s.startQUIC(t)
+	_, err := client.Dial(t.Context(), url, client.Options{})
+	if !errors.As(err, new(x509.UnknownAuthorityError)) {
+		t.Errorf("nobody trusts the certificate: %v", err)
+	}
+
+	socket, err := net.ListenPacket("udp4", "127.0.0.1:0") // takes everything and answers nothing
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer socket.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	_, err = client.Dial(ctx, "quic://"+socket.LocalAddr().String(), client.Options{TLS: trust})
+	wantErr(t, err, context.DeadlineExceeded)
+
+	shown, trust := kit.TLS(t)
+	shown.NextProtos = []string{"h3"}
+	other, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	transport := &quicgo.Transport{Conn: other}
+	defer transport.Close()
+	web, err := transport.Listen(shown, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err = client.Dial(t.Context(), "quic://"+web.Addr().String(), client.Options{TLS: trust}); err == nil || !strings.Contains(err.Error(), "not CLASP") {
+		t.Errorf("a web server: %v", err)
+	}
+}

@@ -1,0 +1,45 @@
+// What only the fuzzer of this package may call.
+
+package discovery
+
+import (
+	"net/netip"
+
+	"golang.org/x/net/dns/dnsmessage"
+)
+
+// TakeIn does all that is done with a multicast DNS packet, but for sending: what a station finds in it, and what one who
+// looks for routers does.
+func TakeIn(packet []byte, i Info, found func(Found)) error {
+	m, err := parse(packet)
+	if err != nil {
+		return err
+	}
+	r, err := newRecords(i, i.Name, Link{})
+	if err != nil {
+		return err
+	}
+	if srv := r.rival(m.proposed); srv != nil {
+		r.compare(srv)
+	}
+	if q, ok := r.asked(m); ok {
+		if _, err := r.legacyAnswer(m.id, q); err != nil {
+			return err
+		}
+	}
+	r.rival(m.answers)
+	n := neighbours{instances: map[dnsmessage.Name]*neighbour{}, hosts: map[dnsmessage.Name][]netip.Addr{}}
+	n.take(m)
+	n.complete(found)
+	_, err = n.question()
+	return err
+}
+
+// Announcement is what a station says.
+func Announcement(i Info, at netip.Addr) ([]byte, error) {
+	r, err := newRecords(i, i.Name, Link{Prefixes: []netip.Prefix{netip.PrefixFrom(at, 24)}})
+	if err != nil {
+		return nil, err
+	}
+	return r.answer(lifetime)
+}

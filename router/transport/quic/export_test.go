@@ -1,0 +1,4 @@
+package quic
+
+// Hint is what is logged about small socket buffers.
+var Hint = hint

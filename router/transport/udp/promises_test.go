@@ -1,0 +1,156 @@
+package udp_test
+
+// The promises of ARCHITECTURE.md, as far as UDP can keep them. 4, 7, 8, 9 and 10 do not depend on the transport.
+//
+//   - 1 (revisions rise) and 3 (a late joiner misses nothing) hold on a line that neither loses nor reorders; what any line
+//     does not do is make a wrong one of a right value (TestBadNetwork).
+//   - 2 (who keeps reading ends on the newest) needs the last datagram to arrive: on a bad line a client that has to know asks
+//     with GET.
+//   - 5 (who stops reading harms nobody) and 6 (bundles are whole) hold on every line.
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/clasp-studio/clasp/router"
+	goclient "github.com/clasp-studio/clasp/router/client"
+	"github.com/clasp-studio/clasp/router/internal/kit"
+	"github.com/clasp-studio/clasp/router/wire"
+)
+
+// Promises 1, 2 and 3 on a good line: many writers; subscribers that come while they write.
+func TestRevisionsRise(t *testing.T) {
+	_, addr := start(t, router.Limits{})
+	const writers, subscribers, addresses, each = 4, 8, 10, 500
+	name := func(i int) string { return fmt.Sprintf("/shared/%02d", i%addresses) }
+	control := dialGo(t, addr, goclient.Options{})
+	for i := range addresses {
+		if _, err := control.Set(t.Context(), name(i), 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var writing sync.WaitGroup
+	for i := range writers {
+		c := dialGo(t, addr, goclient.Options{})
+		writing.Go(func() {
+			for n := range each {
+				if _, err := c.Set(t.Context(), name(i+n), n); err != nil {
+					t.Errorf("set %s: %v", name(i+n), err)
+					return
+				}
+			}
+		})
+	}
+	var mu sync.Mutex
+	all := make([]map[string]uint64, subscribers)
+	for i := range all {
+		seen := make(map[string]uint64)
+		all[i] = seen
+		_, err := dialGo(t, addr, goclient.Options{}).Subscribe(t.Context(), "/shared/*", goclient.SubscribeOptions{}, func(m *goclient.Message) {
+			mu.Lock()
+			defer mu.Unlock()
+			old := seen[m.Address]
+			if m.Revision <= old || !m.Snapshot && m.Revision != old+1 {
+				t.Errorf("subscriber %d: %s goes from revision %d to %d", i, m.Address, old, m.Revision)
+			}
+			seen[strings.Clone(m.Address)] = m.Revision
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	writing.Wait()
+	for i := range addresses {
+		p, err := control.Get(t.Context(), name(i))
+		if err != nil {
+			t.Fatal(err)
+		}
+		kit.Eventually(t, "every subscriber to see the newest of "+name(i), func() bool {
+			mu.Lock()
+			defer mu.Unlock()
+			for _, seen := range all {
+				if seen[name(i)] != p.Revision {
+					return false
+				}
+			}
+			return true
+		})
+	}
+}
+
+// Promise 5: a subscriber that does not read costs nobody anything; what its system has no room for is lost.
+func TestStoppedReader(t *testing.T) {
+	r, addr := start(t, router.Limits{})
+	stopped, quick, writer := join(t, addr), join(t, addr), join(t, addr)
+	for _, c := range []*client{stopped, quick} {
+		c.send(t, wire.Fire, kit.Subscribe(1, "/**"))
+		c.alive(t)
+	}
+	before := kit.Heap()
+	for i := range 5000 { // 5 MB
+		writer.send(t, wire.Fire, kit.Event("/x", strings.Repeat("x", 1000)))
+		if i%10 == 9 {
+			for range 10 {
+				quick.expect(t, wire.TypePublish)
+			}
+		}
+	}
+	if grown := kit.Heap() - before; grown > 2<<20 {
+		t.Errorf("the heap has grown by %d bytes", grown)
+	}
+	quick.alive(t)
+	if r.Stats().Sessions != 3 {
+		t.Error("the one that does not read has been ended: nothing waits for it")
+	}
+}
+
+// Promise 6, on a bad line: a bundle is one datagram, and is applied whole or not at all.
+func TestBundlesOnABadLine(t *testing.T) {
+	_, addr := start(t, router.Limits{})
+	line := newLossy(t, addr, 42)
+	writer := dialGo(t, line.front.LocalAddr().String(), goclient.Options{})
+	witness := join(t, addr)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for n := range 1000 {
+			items := []goclient.Item{goclient.SetItem("/a", n), goclient.SetItem("/b", n)}
+			if _, err := writer.Bundle(t.Context(), wire.Fire, time.Time{}, items...); err != nil {
+				t.Error(err)
+				return
+			}
+			time.Sleep(50 * time.Microsecond) // the pace of the writer; nothing waits for it
+		}
+	}()
+	shown := 0
+	for writing := true; writing || shown == 0; {
+		select {
+		case <-done:
+			writing = false
+		default:
+		}
+		id := uint32(1)
+		witness.send(t, wire.Fire, kit.Subscribe(id, "/*"))
+		witness.send(t, wire.Fire, wire.AppendUnsubscribe(nil, wire.Unsubscribe{ID: id}))
+		witness.send(t, wire.Fire, wire.AppendPing(nil))
+		for f := witness.next(t); wire.Type(f.Payload[0]) != wire.TypePong; f = witness.next(t) {
+			if wire.Type(f.Payload[0]) != wire.TypeSnapshot {
+				continue // a SET between the two
+			}
+			m, err := wire.DecodeSnapshot(f.Payload)
+			if err != nil || m.Count != 2 {
+				t.Fatalf("a snapshot of %d params, %v", m.Count, err)
+			}
+			a, _ := m.Next()
+			b, _ := m.Next()
+			if kit.Number(a.Value) != kit.Number(b.Value) {
+				t.Fatalf("/a is %d and /b %d", kit.Number(a.Value), kit.Number(b.Value))
+			}
+			shown++
+		}
+	}
+	<-done
+}

@@ -1,0 +1,226 @@
+// Package udp brings CLASP sessions in over UDP (protocol section 12): one frame a
+// datagram, a session by its source address.
+//
+// What UDP does not promise, a session does not have: a message may be lost, doubled or
+// overtaken by another. Nothing is sent twice by the router. What it receives it judges
+// message by message, so the state stays sound: whatever came, a subscriber sees
+// revisions that have been given, in the order of sending, and a commit or confirm that
+// was acknowledged has happened.
+//
+// Nothing is sent in more than 1204 bytes, which is a payload of 1200. With the headers
+// that is less than the 1280 bytes every link of IPv6 carries (RFC 8200 section 5), so
+// that nothing is ever cut up on its way: of a fragmented datagram one lost piece loses
+// all, small devices do not put them together, and many gateways drop them. Received is
+// whatever the network has put together.
+//
+// # Who is answered
+//
+// Source addresses can be invented, so an address is not trusted before it has sent a
+// second datagram: until then it gets less than three times the bytes that came from it,
+// and what is over waits. Sessions of such addresses are few, and make room for new ones.
+package udp
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"time"
+
+	"github.com/clasp-studio/clasp/router"
+	"github.com/clasp-studio/clasp/router/internal/datagram"
+	"github.com/clasp-studio/clasp/router/transport/internal/network"
+	"github.com/clasp-studio/clasp/router/transport/internal/quiet"
+	"github.com/clasp-studio/clasp/router/wire"
+)
+
+// atOnce is how many datagrams one system call takes in: 4 MiB of room, touched only where
+// they are large.
+const atOnce = 64
+
+// Options say what else a socket is for.
+type Options struct {
+	// Other is asked about every datagram that may be for somebody else than a session,
+	// before a session is made of it: a HELLO, or what is no CLASP frame. It reports
+	// whether it takes it, and what to reply, nil for nothing. to is the local address it
+	// came to, which the reply leaves from; its address is invalid where the system does
+	// not say (other than Linux). packet is good until Other returns; the socket's one
+	// reader calls it. nil = nothing else.
+	Other func(packet []byte, from, to netip.AddrPort) (reply []byte, taken bool)
+}
+
+// Server has the sessions of one UDP socket.
+type Server struct {
+	router *router.Router
+	socket *datagram.Socket
+	port   uint16
+	other  func(packet []byte, from, to netip.AddrPort) (reply []byte, taken bool)
+	now    func() time.Time
+	failed quiet.Log
+
+	// Owned by the socket's reader.
+	legacy []byte // a MessagePack HELLO made binary
+
+	sessions
+}
+
+// Listen binds an address ("host:port") and serves on it. The router's
+// Limits.MaxConnections holds for this port by itself.
+func Listen(r *router.Router, addr string, o Options) (*Server, error) {
+	return listen(r, addr, o, time.Now)
+}
+
+func listen(r *router.Router, addr string, o Options, now func() time.Time) (*Server, error) {
+	kind := network.Of("udp", addr)
+	a, err := net.ResolveUDPAddr(kind, addr)
+	if err != nil {
+		return nil, fmt.Errorf("listen for UDP on %s: %w", addr, err)
+	}
+	c, err := net.ListenUDP(kind, a)
+	if err != nil {
+		return nil, fmt.Errorf("listen for UDP on %s: %w", addr, err)
+	}
+	s := &Server{router: r, other: o.Other, now: now}
+	if s.socket, err = datagram.New(c, atOnce); err != nil {
+		_ = c.Close()
+		return nil, fmt.Errorf("listen for UDP on %s: %w", addr, err)
+	}
+	s.port = c.LocalAddr().(*net.UDPAddr).AddrPort().Port()
+	s.sessions.init()
+	if hint := s.socket.Hint(); hint != "" {
+		r.Logger().Warn(hint)
+	}
+	go s.serve()
+	return s, nil
+}
+
+// Addr returns the address that is listened on.
+func (s *Server) Addr() net.Addr { return s.socket.LocalAddr() }
+
+// Close lets nobody in any more. The sessions end with the router, and the socket, which
+// is theirs too, is closed with the last of them.
+func (s *Server) Close() error {
+	if s.shut() {
+		return s.socket.Close()
+	}
+	return nil
+}
+
+// serve reads the socket until it is closed.
+func (s *Server) serve() {
+	for {
+		messages, err := s.socket.Read()
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		if err != nil {
+			s.failed.Warn(s.router.Logger(), "cannot receive from the UDP socket; going on", "error", err)
+			time.Sleep(10 * time.Millisecond) // an error that stays must not take the whole processor
+			continue
+		}
+		now := s.now()
+		for i := range messages {
+			s.take(&messages[i], now)
+		}
+	}
+}
+
+// take sees that a datagram gets to where it belongs.
+func (s *Server) take(m *datagram.Message, now time.Time) {
+	if a := m.From.Addr(); m.From.Port() == 0 || a.IsUnspecified() || a.IsMulticast() {
+		return // nobody's address
+	}
+	kind := kindOf(m.Data)
+	if s.other != nil && (kind == kindHello || kind == kindLegacy || kind == kindOther) {
+		reply, taken := s.other(m.Data, m.From, netip.AddrPortFrom(m.To, s.port))
+		if taken {
+			s.reply(m, reply)
+			return
+		}
+	}
+	if p := s.find(m.From); p != nil {
+		s.heard(p, m, kind, now)
+		return
+	}
+	s.stranger(m, now)
+}
+
+// reply answers a datagram without a session.
+func (s *Server) reply(m *datagram.Message, b []byte) {
+	if len(b) > 0 {
+		_ = s.socket.Write(datagram.NewWay(m.From, m.To), [][]byte{b}) // lost like any other
+	}
+}
+
+// What a datagram seems to be, by its first bytes.
+type kind uint8
+
+const (
+	kindOther   kind = iota // no frame
+	kindMessage             // a frame with a binary message
+	kindHello               // HELLO
+	kindLegacy              // a frame with MessagePack, which may be a HELLO
+)
+
+func kindOf(b []byte) kind {
+	f, _, err := wire.ReadFrame(b)
+	switch {
+	case err != nil || len(f.Payload) == 0:
+		return kindOther
+	case wire.IsLegacy(f.Payload):
+		return kindLegacy
+	case wire.Type(f.Payload[0]) == wire.TypeHello:
+		return kindHello
+	}
+	return kindMessage
+}
+
+// stranger takes a datagram from an address that has no session. HELLO opens one. Any
+// other message is told to say HELLO first, so that clients of a router that was started
+// anew, or whose session has ended, come back; bytes that are no message get nothing
+// (section 5.2).
+func (s *Server) stranger(m *datagram.Message, now time.Time) {
+	f, _, err := wire.ReadFrame(m.Data)
+	if err != nil || len(f.Payload) == 0 || tooLong(s.router, m.Data) != "" {
+		return
+	}
+	payload := f.Payload
+	if wire.IsLegacy(payload) {
+		if s.legacy, err = wire.Transcode(s.legacy[:0], payload); err != nil {
+			return
+		}
+		payload = s.legacy
+	}
+	switch wire.Type(payload[0]) {
+	case wire.TypeHello:
+		if _, err := wire.DecodeHello(payload); err == nil {
+			s.open(m, now, false)
+		}
+	case wire.TypeWelcome, wire.TypeSnapshot, wire.TypeAck, wire.TypeError, wire.TypeResult, wire.TypePong:
+		// What a router sends is not answered, or two of them could keep each other busy.
+	default:
+		if wire.Check(payload) == nil {
+			s.refuse(m, wire.CodeUnauthenticated, "send HELLO first")
+		}
+	}
+}
+
+// refuse answers a datagram with an ERROR that has less than three times its bytes.
+func (s *Server) refuse(m *datagram.Message, code wire.Code, text string) {
+	for _, text := range []string{text, ""} {
+		b, err := wire.AppendFrame(nil, wire.Fire, wire.AppendError(nil, wire.ErrorMessage{Code: code, Message: []byte(text)}))
+		if err == nil && len(b) < amplify*len(m.Data) {
+			s.reply(m, b)
+			return
+		}
+	}
+}
+
+// tooLong says why a datagram is longer than a message may be, "" if it is not.
+func tooLong(r *router.Router, b []byte) string {
+	const frameHeader = wire.HeaderSize + 8 // with a timestamp
+	if limit := r.Limits().MaxMessageSize; len(b) > limit+frameHeader {
+		return fmt.Sprintf("a datagram of %d bytes is over the limit of %d", len(b), limit)
+	}
+	return ""
+}
