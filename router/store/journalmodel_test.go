@@ -135,6 +135,7 @@ func (m *model) mixed(a, b image) (all image) {
 }
 
 func (m *model) accept(value string) {
+	m.void()
 	before := m.image()
 	if err := m.j.append(block([]byte(value))); err != nil {
 		m.Fatal(err)
@@ -163,13 +164,18 @@ func (m *model) accept(value string) {
 	m.check("started again", m.image(), "")
 }
 
-// refuse does what append does when its write or its sync fails half-way.
-func (m *model) refuse(value string) {
-	before := m.image()
-	b := block([]byte(value))
+// void does what append does first: what it writes is on the disk before the batch is.
+func (m *model) void() {
 	if err := m.j.void(); err != nil {
 		m.Fatal(err)
 	}
+}
+
+// refuse does what append does when its write or its sync fails half-way.
+func (m *model) refuse(value string) {
+	m.void()
+	before := m.image()
+	b := block([]byte(value))
 	s, err := m.j.room(len(b))
 	if err != nil {
 		m.Fatal(err)
@@ -180,8 +186,6 @@ func (m *model) refuse(value string) {
 	}
 	m.j.refused = true
 	m.check("power cut while it fails", m.mixed(before, m.image()), value)
-	if err := m.j.void(); err != nil {
-		m.Fatal(err)
-	}
+	m.void()
 	m.check(fmt.Sprint("refused ", m.j.next), m.image(), "")
 }
