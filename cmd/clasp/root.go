@@ -34,6 +34,7 @@ func newRootCommand(stdout, stderr io.Writer) *cobra.Command {
 	root.SetVersionTemplate("clasp {{.Version}}\n")
 	root.AddCommand(
 		newServerCommand(),
+		newReloadCommand(),
 		newConfigCommand(),
 		newVersionCommand(),
 		newPubCommand(),
@@ -41,7 +42,9 @@ func newRootCommand(stdout, stderr io.Writer) *cobra.Command {
 		newGetCommand(),
 		newSetCommand(),
 		newStateCommand(),
-		newStateCommand(),
+		newTLSCommand(),
+		newTokenCommand(),
+		newKeyCommand(),
 	)
 	addVersionFlag(root)
 	root.SetHelpCommand(newHelpCommand())
@@ -101,7 +104,8 @@ func finish(cmd *cobra.Command) {
 		check = noArguments
 	}
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
-		if err := check(cmd, args); err != nil {
+		// cobra looks at flags that exclude each other too, but after this and with another exit code.
+		if err := errors.Join(check(cmd, args), cmd.ValidateFlagGroups()); err != nil {
 			return usageError(cmd, err)
 		}
 		return nil

@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -25,6 +26,8 @@ import (
 type Options struct {
 	Name  string // tells people at the router who this is; UTF-8, at most 255 bytes
 	Token string // "" = none (protocol section 10); UTF-8
+
+	TLS *tls.Config // for wss: whom to trust; nil = the authorities of this system. Not to be changed any more.
 
 	// Reconnect dials again whenever the connection is lost, until Close, or until the router refuses for good (token,
 	// version). Waits start at BackoffMin (0 = 0.1 s), double up to BackoffMax (0 = 5 s) and vary by up to half, so that not
@@ -186,6 +189,9 @@ func proxy(r *http.Request) (*url.URL, error) {
 
 // answered says what a server answered that opened no WebSocket.
 func answered(r *http.Response) error {
+	if r.StatusCode == http.StatusBadRequest && r.Request.URL.Scheme == "http" { // that of a TLS port
+		return fmt.Errorf("the server answered %q: if it speaks TLS, say wss:// instead of ws://", r.Status)
+	}
 	if r.StatusCode != http.StatusServiceUnavailable {
 		return fmt.Errorf("the server answered %q and no WebSocket: is it a CLASP router?", r.Status)
 	}
@@ -215,6 +221,7 @@ func (c *Client) dial(ctx context.Context) (*link, []byte, error) {
 			}
 			return conn, err
 		},
+		TLSClientConfig: c.options.TLS,
 		Proxy:           proxy,
 		Subprotocols:    []string{"clasp"},
 		ReadBufferSize:  32 << 10,
