@@ -62,6 +62,10 @@ type Security struct {
 	TokenSecret     Secret
 	TokenSecretFile string
 	TokenPublicKey  string
+	TokenIssuer     string   // what a token's "iss" must be; empty = anything
+	TokenAudience   string   // what a token's "aud" must name; empty = anything
+	RevokedTokens   []string // ids ("jti") of tokens that are no longer good
+	AllowedOrigins  []string // see package sites; empty = pages of any site may connect
 	Pairing         Pairing
 }
 
@@ -74,6 +78,7 @@ type Pairing struct {
 // Limits bound what clients may use.
 type Limits struct {
 	MaxConnections       int
+	MaxConnectionsPerIP  int // 0 = no limit; an IPv6 /64 counts as one address
 	MaxMessageSize       int // bytes
 	MaxSubscriptions     int // patterns a session
 	MaxMessagesPerSecond int // a session; 0 = no limit
@@ -111,7 +116,7 @@ type Logging struct {
 // form is a mask; convert it to string to use it.
 type Secret string
 
-const secretMask = "(set, not shown)"
+const secretMask = "(set, not shown)" //nolint:gosec // G101: it stands where a secret would
 
 // String returns a mask, never the secret.
 func (s Secret) String() string {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/clasp-studio/clasp/config"
 	"github.com/clasp-studio/clasp/router/address"
+	"github.com/clasp-studio/clasp/router/sites"
 )
 
 // write makes a file in a fresh directory, changes there, and returns its name.
@@ -372,7 +373,7 @@ func TestWhichFile(t *testing.T) {
 	sameLines(t, problems(t, flags(t, "config=none.yaml"), environ...), []string{
 		"none.yaml: cannot read the configuration: no such file or directory"})
 	sameLines(t, problems(t, config.Given{}, "CLASP_CONFIG="+dir), []string{
-		dir + ": cannot read the configuration: is a directory"})
+		dir + ": cannot read the configuration: not a regular file: it is read again while the router runs, so name the file itself, not a directory, a pipe or <(...)"})
 }
 
 func TestEnvironment(t *testing.T) {
@@ -443,12 +444,12 @@ func TestUnavailable(t *testing.T) {
 		want  string
 	}{
 		{[]string{"port=1", "quic-port=2", "udp-port=3", "mdns-name=x", "metrics-port=4", "persist-path=p", "pairing-timeout=5", "tls=false"}, ""},
-		{[]string{"quic=true", "tls-cert=c", "tls-key=k"}, "QUIC (--quic), TLS (--tls-cert)"},
+		{[]string{"quic=true", "tls-cert=c", "tls-key=k"}, "QUIC (--quic)"},
 		{[]string{"udp=true", "tcp=true", "metrics=true", "persist=true", "tui=true"},
 			"the UDP transport (--udp), the TCP transport (--tcp), the dashboard (--tui)"},
 		{[]string{"mdns=true"}, "mDNS (--mdns)"},
 		{[]string{"discovery-port=1"}, "UDP discovery (--discovery-port)"},
-		{[]string{"require-auth=true", "token-secret=s", "pairing=true"}, "authentication (--require-auth, --token-secret), pairing (--pairing)"},
+		{[]string{"require-auth=true", "token-secret=s", "pairing=true"}, "pairing (--pairing)"},
 	} {
 		loaded, err := config.Load(flags(t, test.flags...), nil)
 		if err != nil {
@@ -464,28 +465,214 @@ func TestUnavailable(t *testing.T) {
 	}
 }
 
+// taken is the configuration of these flags alone.
+func taken(t *testing.T, pairs ...string) config.Config {
+	t.Helper()
+	loaded, err := config.Load(flags(t, pairs...), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return loaded.Config
+}
+
 func TestChanges(t *testing.T) {
 	t.Chdir(t.TempDir())
-	load := func(pairs ...string) config.Config {
-		loaded, err := config.Load(flags(t, pairs...), nil)
+	before := taken(t, "port=1", "token-secret=a")
+	before.Limits.MaxConnectionsPerIP = 7
+	after := taken(t, "port=2", "token-secret=b", "max-connections=5", "log-level=debug", "log-format=json", "session-timeout=1")
+	after.Conflicts = []config.Conflict{{Pattern: "/a", Strategy: "max"}}
+	after.Persistence.Exclude = []string{"/pyro/**"}
+	after.Security.RequireAuth, after.Security.TokenIssuer, after.Security.TokenAudience = true, "i", "a"
+	after.Security.RevokedTokens, after.Security.AllowedOrigins = []string{"x"}, []string{"same"}
+	live, restart := config.Changes(before, after, nil)
+	sameLines(t, live, []string{"security.require_auth", "security.token_secret", "security.token_issuer", "security.token_audience",
+		"security.revoked_tokens", "security.allowed_origins", "limits.max_connections", "limits.max_connections_per_ip",
+		"limits.session_timeout", "conflicts", "logging.level"})
+	sameLines(t, restart, []string{"port", "persistence.exclude", "logging.format"})
+
+	// After the reload only what waits for a restart is left to change.
+	live, restart = config.Changes(before.WithLive(after), after, nil)
+	sameLines(t, live, nil)
+	sameLines(t, restart, []string{"port", "persistence.exclude", "logging.format"})
+	if live, restart := config.Changes(after, after, nil); live != nil || restart != nil {
+		t.Errorf("a configuration differs from itself: %q %q", live, restart)
+	}
+}
+
+// TestChangesOfFollower: the port of QUIC is named when it was said itself, before or after.
+func TestChangesOfFollower(t *testing.T) {
+	t.Chdir(t.TempDir())
+	follows, own := taken(t, "port=1"), taken(t, "port=2", "quic-port=3")
+	_, restart := config.Changes(follows, taken(t, "port=2"), nil)
+	sameLines(t, restart, []string{"port"})
+	for _, pair := range [][2]config.Config{{follows, own}, {own, follows}} {
+		_, restart := config.Changes(pair[0], pair[1], nil)
+		sameLines(t, restart, []string{"port", "quic.port"})
+	}
+}
+
+// TestChangesOfCertificate: another certificate takes effect only where one is shown before and after.
+func TestChangesOfCertificate(t *testing.T) {
+	t.Chdir(t.TempDir())
+	plain, one, two := taken(t), taken(t, "tls-cert=a", "tls-key=b"), taken(t, "tls-cert=c", "tls-key=b")
+	live, restart := config.Changes(one, two, []string{"tls.key"})
+	sameLines(t, live, []string{"tls.cert", "tls.key"})
+	sameLines(t, restart, nil)
+	if got := one.WithLive(two).TLS; got != two.TLS {
+		t.Errorf("in force: %+v", got)
+	}
+	all := []string{"tls.enabled", "tls.cert", "tls.key"}
+	for _, pair := range [][2]config.Config{{plain, one}, {one, plain}} {
+		live, restart := config.Changes(pair[0], pair[1], nil)
+		sameLines(t, live, nil)
+		sameLines(t, restart, all)
+		if got := pair[0].WithLive(pair[1]).TLS; got != pair[0].TLS {
+			t.Errorf("in force: %+v", got)
+		}
+	}
+}
+
+// TestChangedFiles: a file that holds something else is a change of the option that names it.
+func TestChangedFiles(t *testing.T) {
+	t.Chdir(t.TempDir())
+	put := func(name, text string) {
+		t.Helper()
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put("secret", "one")
+	put("key", "two")
+	loaded, err := config.Load(flags(t, "token-secret-file=secret", "token-public-key=key", "log-file=log"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := loaded.Config
+	before := c.Files()
+	sameLines(t, before.Changed(c.Files()), nil)
+	put("secret", "three")
+	put("log", "is written all the time")
+	changed := before.Changed(c.Files())
+	sameLines(t, changed, []string{"security.token_secret_file"})
+	live, restart := config.Changes(c, c, changed)
+	sameLines(t, live, changed)
+	sameLines(t, restart, nil)
+	if err := os.Remove("key"); err != nil {
+		t.Fatal(err)
+	}
+	sameLines(t, before.Changed(c.Files()), []string{"security.token_secret_file", "security.token_public_key"})
+}
+
+// TestSecurityLists: what cannot be one of a token's texts or an origin is refused where it stands.
+func TestSecurityLists(t *testing.T) {
+	file := write(t, `server:
+  security:
+    token_issuer: " padded"
+    token_audience: "a\tb"
+    revoked_tokens: [good, "", "a\nb", good]
+    allowed_origins: [same, any, https://a.example, "https://*.b.example:8443", a.example, https://a.example/path]
+  limits:
+    max_connections_per_ip: -1
+`)
+	sameLines(t, problems(t, flags(t, "config="+file)), []string{
+		`test.yaml:3:19: server.security.token_issuer: " padded" is empty or has a space at an end`,
+		`test.yaml:4:21: server.security.token_audience: "a\tb" has a control character in it`,
+		`test.yaml:5:28: server.security.revoked_tokens[1]: "" is empty or has a space at an end`,
+		`test.yaml:5:32: server.security.revoked_tokens[2]: "a\nb" has a control character in it`,
+		`test.yaml:5:40: server.security.revoked_tokens[3]: good is already given on line 5`,
+		`test.yaml:6:81: server.security.allowed_origins[4]: ` + sites.Check("a.example").Error(),
+		`test.yaml:6:92: server.security.allowed_origins[5]: ` + sites.Check("https://a.example/path").Error(),
+		`test.yaml:8:29: server.limits.max_connections_per_ip: -1 is not between 0 and 1000000`,
+	})
+	const rest = "token_issuer: i, token_audience: a, revoked_tokens: [x, y], allowed_origins: [same]}, limits: {max_connections_per_ip: 3}}"
+	sameLines(t, problems(t, flags(t, "config="+write(t, "server: {security: {"+rest))), []string{
+		"test.yaml:1:35: server.security.token_issuer: without a key no token is looked at: give a --token-secret-file, --token-secret or --token-public-key",
+	})
+	file = write(t, "server: {security: {token_public_key: k, "+rest)
+	loaded, err := config.Load(flags(t, "config="+file), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := config.Security{TokenPublicKey: "k", TokenIssuer: "i", TokenAudience: "a", RevokedTokens: []string{"x", "y"}, AllowedOrigins: []string{"same"}, Pairing: loaded.Config.Security.Pairing}
+	if s := loaded.Config.Security; !reflect.DeepEqual(s, want) || loaded.Config.Limits.MaxConnectionsPerIP != 3 {
+		t.Errorf("got %+v, limits %+v", s, loaded.Config.Limits)
+	}
+}
+
+// TestShownSecret: a secret on the command line is seen by ps, and only that one is warned of.
+func TestShownSecret(t *testing.T) {
+	t.Chdir(t.TempDir())
+	loaded, err := config.Load(flags(t, "token-secret=tiger"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sameLines(t, loaded.Warnings, []string{"--token-secret shows the secret to everybody who lists the processes of this machine (ps): use --token-secret-file or CLASP_TOKEN_SECRET"})
+	file := write(t, "server: {security: {token_secret: '${S}'}}")
+	for _, given := range []config.Given{flags(t, "config="+file), flags(t, "config="+file, "token-secret-file=f")} {
+		loaded, _ := config.Load(given, []string{"S=tiger", "CLASP_TOKEN_SECRET="}) // contradictions aside
+		if slices.ContainsFunc(loaded.Warnings, func(w string) bool { return strings.Contains(w, "(ps)") }) {
+			t.Errorf("warned of a secret that nobody sees: %q", loaded.Warnings)
+		}
+	}
+}
+
+// TestSecretInWords: whatever is wrong with a secret, no message has it, and each says what to do.
+func TestSecretInWords(t *testing.T) {
+	for _, test := range []struct{ value, want string }{
+		{` *S3CRET`, "test.yaml:3:19: is not YAML: an alias (*) of nothing in this file; put a value that begins with * in quotes"},
+		{` "${X S3CRET}"`, "test.yaml:3:19: server.security.token_secret: has a ${ that does not lead to a variable that is set; write $$ for a dollar sign"},
+		{` abc${S3CRET:?x}`, "test.yaml:3:19: server.security.token_secret: has a ${"},
+		{` abc${S3CRET}`, "test.yaml:3:19: server.security.token_secret: has a ${"},
+		{` ${S3CRET:-${B}}`, "test.yaml:3:19: server.security.token_secret: has a ${"},
+		{` ${S3CRET`, "test.yaml:3:19: server.security.token_secret: has a ${"},
+		{` &S3CRET`, "test.yaml:3:19: server.security.token_secret: has no value"},
+		{` !S3CRET`, "test.yaml:3:19: server.security.token_secret: is empty"},
+		{` [S3CRET]`, "test.yaml:3:19: server.security.token_secret: expected one value"},
+		{` {S3CRET: x}`, "test.yaml:3:19: server.security.token_secret: expected one value"},
+		{` @S3CRET`, "test.yaml:3:5: is not YAML: "},
+		{` S3CRET: x`, "test.yaml:3:5: is not YAML: "},
+		{`:S3CRET: x`, `test.yaml:3:5: unknown key "token_secret…" in server.security`},
+		{` a, token_secret S3CRET: b}`, "test.yaml:3:5: is not YAML: "},
+		{`? S3CRET: x`, `test.yaml:3:5: unknown key "token_secret…" in server.security`},
+	} {
+		got := problems(t, flags(t, "config="+write(t, "server:\n  security:\n    token_secret:"+test.value+"\n")))
+		if len(got) != 1 || !strings.HasPrefix(got[0], test.want) || strings.Contains(got[0], "S3CRET") {
+			t.Errorf("%s: %q, want %q", test.value, got, test.want)
+		}
+	}
+	file := write(t, "server: {security: {token_secret:S3CRET, token_secret S3CRET: x, token_secret S3CRET: y}}\n")
+	if got := problems(t, flags(t, "config="+file)); len(got) == 0 || strings.Contains(strings.Join(got, "\n"), "S3CRET") {
+		t.Errorf("keys: %q", got)
+	}
+}
+
+// TestOpens: what would let everybody in waits for a restart, with all that says who may connect.
+func TestOpens(t *testing.T) {
+	with := func(required bool, secret, revoked string) config.Config {
+		return config.Config{Security: config.Security{RequireAuth: required, TokenSecret: config.Secret(secret), RevokedTokens: []string{revoked}}}
+	}
+	closed, open := with(true, "a", "x"), with(false, "", "y")
+	open.Limits.MaxParams = 1
+	live, restart := config.Changes(closed, open, []string{"security.token_secret_file"})
+	sameLines(t, live, []string{"limits.max_params"})
+	sameLines(t, restart, []string{"security.require_auth", "security.token_secret", "security.token_secret_file", "security.revoked_tokens"})
+	after := closed.WithLive(open)
+	if want := with(true, "a", "x").Security; !reflect.DeepEqual(after.Security, want) || after.Limits.MaxParams != 1 {
+		t.Errorf("in force: %+v", after)
+	}
+	live, restart = config.Changes(open, closed, nil)
+	sameLines(t, live, []string{"security.require_auth", "security.token_secret", "security.revoked_tokens", "limits.max_params"})
+	sameLines(t, restart, nil)
+}
+
+func TestFromFile(t *testing.T) {
+	for text, want := range map[string]bool{"": false, "server:\n": false, "server: {tls: {}}\n": false, "server: {port: 1}\n": true, "server: {conflicts: []}\n": true} {
+		loaded, err := config.Load(flags(t, "config="+write(t, text), "log-level=debug"), []string{"CLASP_NAME=n"})
 		if err != nil {
 			t.Fatal(err)
 		}
-		return loaded.Config
-	}
-	before := load("port=1", "token-secret=a")
-	after := load("port=2", "token-secret=b", "max-connections=5", "log-level=debug", "log-format=json", "session-timeout=1")
-	after.Conflicts = []config.Conflict{{Pattern: "/a", Strategy: "max"}}
-	after.Persistence.Exclude = []string{"/pyro/**"}
-	live, restart := config.Changes(before, after)
-	sameLines(t, live, []string{"security.token_secret", "limits.max_connections", "limits.session_timeout", "conflicts", "logging.level"})
-	sameLines(t, restart, []string{"port", "quic.port", "persistence.exclude", "logging.format"})
-
-	// After the reload only what waits for a restart is left to change.
-	live, restart = config.Changes(before.WithLive(after), after)
-	sameLines(t, live, nil)
-	sameLines(t, restart, []string{"port", "quic.port", "persistence.exclude", "logging.format"})
-	if live, restart := config.Changes(after, after); live != nil || restart != nil {
-		t.Errorf("a configuration differs from itself: %q %q", live, restart)
+		if got := loaded.FromFile(); got != want {
+			t.Errorf("%q: %v", text, got)
+		}
 	}
 }

@@ -10,6 +10,13 @@ import (
 
 var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
+// isVariable reports whether text is ${NAME} and nothing else.
+func isVariable(text string) bool {
+	inner, opened := strings.CutPrefix(text, "${")
+	name, closed := strings.CutSuffix(inner, "}")
+	return opened && closed && variableName.MatchString(name)
+}
+
 // expand replaces ${NAME} and ${NAME:-default} in text; $$ is a dollar sign,
 // and a dollar before anything else stands for itself. As with the shell's
 // ":-", a variable that is set but empty counts as unset. Everything wrong is

@@ -8,10 +8,11 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
-	"github.com/clasp-studio/clasp/router/address"
 	"go.yaml.in/yaml/v3"
 )
 
@@ -112,7 +113,7 @@ func (r *reader) document(n *yaml.Node) {
 			if like == "" {
 				like = suggestKey(schema, root, key)
 			}
-			r.problem(name, "unknown key %q%s", key, didYouMean(like))
+			r.problem(name, "unknown key %q%s", shown(key), didYouMean(like))
 		}
 	})
 }
@@ -133,7 +134,7 @@ func (r *reader) section(s *section, path string, n *yaml.Node) {
 		case s.sections[key] != nil:
 			r.section(s.sections[key], full, value)
 		case o == nil:
-			r.problem(name, "unknown key %q in %s%s", key, path, didYouMean(suggestKey(s, path, key)))
+			r.problem(name, "unknown key %q in %s%s", shown(key), path, didYouMean(suggestKey(s, path, key)))
 		case r.first[o] != nil:
 			r.problem(name, "%s: already given as %s on line %d", full, o.key(), r.first[o].Line)
 		default:
@@ -158,7 +159,7 @@ func (r *reader) mapping(n *yaml.Node, path string, each func(key string, name, 
 		case name.Kind != yaml.ScalarNode:
 			r.problem(name, "%s: a key must be a word, found %s", path, describe(name))
 		case twice:
-			r.problem(name, "key %q is already given on line %d", name.Value, line)
+			r.problem(name, "key %q is already given on line %d", shown(name.Value), line)
 		default:
 			seen[name.Value] = name.Line
 			each(name.Value, name, value)
@@ -173,10 +174,10 @@ func (r *reader) option(o *option, path string, value *yaml.Node) {
 		r.conflicts(o, field, path, n)
 		return
 	case *[]string:
-		r.patterns(o, field, path, n)
+		r.texts(o, field, path, n)
 		return
 	}
-	text, ok := r.scalar(path, n)
+	text, ok := r.scalar(path, n, o.isSecret())
 	if !ok {
 		r.load.failed(o)
 		return
@@ -189,8 +190,9 @@ func (r *reader) option(o *option, path string, value *yaml.Node) {
 	r.load.give(o, r.where(n))
 }
 
-// scalar returns the text of a plain value with its variables expanded.
-func (r *reader) scalar(path string, n *yaml.Node) (string, bool) {
+// scalar returns the text of a plain value with its variables expanded. Of a secret,
+// messages quote nothing but the variable that it is all of.
+func (r *reader) scalar(path string, n *yaml.Node, secret bool) (string, bool) {
 	switch {
 	case isNull(n):
 		r.problem(n, "%s: has no value; give one or remove the key", path)
@@ -200,6 +202,9 @@ func (r *reader) scalar(path string, n *yaml.Node) (string, bool) {
 		return "", false
 	}
 	text, wrong := expand(n.Value, r.lookup)
+	if secret && len(wrong) > 0 && !isVariable(n.Value) {
+		wrong = []string{"has a ${ that does not lead to a variable that is set; write $$ for a dollar sign"}
+	}
 	for _, w := range wrong {
 		r.problem(n, "%s: %s", path, w)
 	}
@@ -216,11 +221,11 @@ func (r *reader) conflicts(o *option, field *[]Conflict, path string, n *yaml.No
 		r.mapping(item, at, func(key string, name, value *yaml.Node) {
 			field, value := fields[key], follow(value)
 			if field == nil {
-				r.problem(name, "unknown key %q in %s%s", key, at, didYouMean(Nearest(key, []string{"pattern", "strategy"})))
+				r.problem(name, "unknown key %q in %s%s", shown(key), at, didYouMean(Nearest(key, []string{"pattern", "strategy"})))
 				return
 			}
 			delete(fields, key)
-			text, ok := r.scalar(at+"."+key, value)
+			text, ok := r.scalar(at+"."+key, value, false)
 			if !ok {
 				return
 			}
@@ -244,25 +249,25 @@ func (r *reader) conflicts(o *option, field *[]Conflict, path string, n *yaml.No
 	}
 }
 
-// patterns reads a list of patterns.
-func (r *reader) patterns(o *option, field *[]string, path string, n *yaml.Node) {
+// texts reads a list of texts.
+func (r *reader) texts(o *option, field *[]string, path string, n *yaml.Node) {
 	lines := map[string]int{}
-	var patterns []string
-	if r.list(o, path, n, "patterns", func(_ int, at string, item *yaml.Node) {
+	var texts []string
+	if r.list(o, path, n, o.items, func(_ int, at string, item *yaml.Node) {
 		item = follow(item)
-		text, ok := r.scalar(at, item)
+		text, ok := r.scalar(at, item, false)
 		if !ok {
 			return
 		}
-		if _, err := address.Compile(text); err != nil {
+		if err := o.check(text); err != nil {
 			r.problem(item, "%s: %v", at, err)
 		} else if lines[text] > 0 {
 			r.problem(item, "%s: %s is already given on line %d", at, text, lines[text])
 		}
 		lines[text] = item.Line
-		patterns = append(patterns, text)
+		texts = append(texts, text)
 	}) {
-		*field = patterns
+		*field = texts
 	}
 }
 
@@ -288,8 +293,7 @@ func (r *reader) list(o *option, path string, n *yaml.Node, of string, each func
 
 func checkConflict(key, text string) error {
 	if key == "pattern" {
-		_, err := address.Compile(text)
-		return err
+		return checkPattern(text)
 	}
 	var strategy string
 	return (&option{choices: Strategies()}).choose(&strategy, text)
@@ -336,7 +340,21 @@ func describe(n *yaml.Node) string {
 	}
 }
 
+// shown is a key as messages quote it: up to where it stops being a word, for what follows
+// may be a secret after a colon or a blank that was left out.
+func shown(key string) string {
+	end := strings.IndexFunc(key, func(r rune) bool {
+		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("_-.", r)
+	})
+	if end < 0 {
+		return key
+	}
+	return key[:end] + "…"
+}
+
 var yamlLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?`)
+
+var unknownAnchor = regexp.MustCompile(`unknown anchor '(.*)' referenced`)
 
 // syntax reports text that is not YAML. The library tells the line at best, so
 // the column is that of the first thing on it. For a tab it may name the line
@@ -349,6 +367,13 @@ func (r *reader) syntax(text []byte, err error) {
 	what := "is not YAML: " + yamlLine.ReplaceAllString(err.Error(), "")
 	at := &yaml.Node{Line: line, Column: 1}
 	lines := strings.Split(string(text), "\n")
+	if m := unknownAnchor.FindStringSubmatch(err.Error()); m != nil {
+		// Its name may be a secret that begins with a star. Only the place tells.
+		what = "is not YAML: an alias (*) of nothing in this file; put a value that begins with * in quotes"
+		line = 1 + slices.IndexFunc(lines, func(text string) bool { return strings.Contains(text, "*"+m[1]) })
+		r.problem(&yaml.Node{Line: line, Column: 1 + strings.Index(lines[line-1], "*"+m[1])}, "%s", what)
+		return
+	}
 	for i := min(line, len(lines)) - 1; i < min(line+1, len(lines)); i++ {
 		indent := lines[i][:len(lines[i])-len(strings.TrimLeft(lines[i], " \t"))]
 		if tab := strings.IndexByte(indent, '\t'); tab >= 0 {

@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/clasp-studio/clasp/router/smallfile"
 )
 
 // source is where a value came from, in rising precedence.
@@ -67,8 +69,9 @@ func (all origins) problem(o *option, text string) Problem {
 // Loaded is a configuration and where every value of it came from.
 type Loaded struct {
 	Config Config
-	// Warnings are words about what was ignored: variables that are empty, or
-	// whose name starts with CLASP_ and is no option.
+	// Warnings are words about what was ignored, variables that are empty or
+	// whose name starts with CLASP_ and is no option, and about secrets that were
+	// given where others see them.
 	Warnings []string
 
 	origins origins
@@ -127,7 +130,8 @@ func Load(given Given, environ []string) (*Loaded, error) {
 	l.derive()
 	l.contradictions()
 
-	loaded := &Loaded{Config: l.config, Warnings: append(emptyVariables(environ), unknownVariables(env)...), origins: l.origins}
+	warnings := slices.Concat(emptyVariables(environ), unknownVariables(env), shownSecrets(given))
+	loaded := &Loaded{Config: l.config, Warnings: warnings, origins: l.origins}
 	if len(l.problems) > 0 {
 		return loaded, l.problems
 	}
@@ -141,12 +145,12 @@ func (l *loader) takeFile(named string, env map[string]string) {
 		candidates = searched(env)
 	}
 	for _, path := range candidates {
-		text, err := os.ReadFile(path)
+		text, _, err := smallfile.Read(path)
 		if named == "" && errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
 		if err != nil {
-			l.problem(path, "cannot read the configuration: %v", reason(err))
+			l.problem(path, "cannot read the configuration: %v", err)
 			return
 		}
 		l.config.File = path
@@ -262,7 +266,7 @@ func environment(environ []string) map[string]string {
 
 // clientVariables are read by the commands that talk to a router and mean
 // nothing to one.
-var clientVariables = []string{"CLASP_URL", "CLASP_TOKEN"}
+var clientVariables = []string{"CLASP_URL", "CLASP_TOKEN", "CLASP_CA"}
 
 // unknownVariables warns of names that look like ours but set nothing.
 func unknownVariables(env map[string]string) []string {
@@ -294,12 +298,28 @@ func emptyVariables(environ []string) []string {
 	return warnings
 }
 
-// reason shortens an error of package os to its cause, the path being named
-// already.
-func reason(err error) error {
-	var path *fs.PathError
-	if errors.As(err, &path) {
-		return path.Err
+// shownSecrets warns of secrets on the command line, which every user of the machine
+// can read there.
+func shownSecrets(given Given) []string {
+	var warnings []string
+	for _, o := range options {
+		if _, ok := given.text[o]; ok && o.isSecret() {
+			warnings = append(warnings, fmt.Sprintf("--%s shows the secret to everybody who lists the processes of this machine (ps): use --%s-file or %s", o.flag, o.flag, o.environment()[0]))
+		}
 	}
-	return err
+	return warnings
 }
+
+// FromFile reports whether the file gave any option at all.
+func (l *Loaded) FromFile() bool {
+	for _, from := range l.origins {
+		if from.source == fromFile {
+			return true
+		}
+	}
+	return false
+}
+
+// Problem is one with the value of the option at a path ("tls.cert"), at the place
+// where it was given. What only shows when a value is used is said so.
+func (l *Loaded) Problem(path, text string) Problem { return l.origins.problem(named(path), text) }

@@ -3,7 +3,11 @@
 
 package config
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/clasp-studio/clasp/router/sites"
+)
 
 // option is one row of the reference page.
 type option struct {
@@ -17,12 +21,16 @@ type option struct {
 	help    string
 	initial string // default, in the form it is written in YAML
 	derived string // words for a default that is worked out at start
+	leader  string // path of the option whose value is that default
 	example string // value in the sample file where there is no default
 	min     int    // range of a number, in its unit
 	max     int
 	choices []string
-	exists  bool // names a file that must be readable
-	live    bool // takes effect on SIGHUP
+	exists  bool               // names a file that must be readable
+	live    bool               // takes effect on SIGHUP
+	cert    bool               // names a file of the certificate; taken while there is TLS before and after
+	items   string             // what a list of texts has in it, for messages
+	check   func(string) error // what is wrong with a text, or with an item of a list; nil takes any
 	field   func(*Config) any
 }
 
@@ -45,7 +53,7 @@ var options = []*option{
 	{group: "Network", flag: "quic", path: "quic.enabled", initial: "false",
 		help:  "Enable QUIC transport (requires TLS)",
 		field: func(c *Config) any { return &c.QUIC.Enabled }},
-	{group: "Network", flag: "quic-port", path: "quic.port", metavar: "PORT", derived: "same as --port", example: "7330", max: maxPort,
+	{group: "Network", flag: "quic-port", path: "quic.port", metavar: "PORT", derived: "same as --port", leader: "port", example: "7330", max: maxPort,
 		help:  "QUIC port",
 		field: func(c *Config) any { return &c.QUIC.Port }},
 	{group: "Network", flag: "udp", path: "udp.enabled", initial: "false",
@@ -64,10 +72,10 @@ var options = []*option{
 	{group: "TLS", flag: "tls", path: "tls.enabled", initial: "false",
 		help:  "Enable TLS (WSS); a certificate and a key together turn it on too",
 		field: func(c *Config) any { return &c.TLS.Enabled }},
-	{group: "TLS", flag: "tls-cert", path: "tls.cert", metavar: "PATH", example: "/path/to/cert.pem", exists: true, live: true,
+	{group: "TLS", flag: "tls-cert", path: "tls.cert", metavar: "PATH", example: "/path/to/cert.pem", exists: true, cert: true, live: true,
 		help:  "Path to TLS certificate file",
 		field: func(c *Config) any { return &c.TLS.Cert }},
-	{group: "TLS", flag: "tls-key", path: "tls.key", metavar: "PATH", example: "/path/to/key.pem", exists: true, live: true,
+	{group: "TLS", flag: "tls-key", path: "tls.key", metavar: "PATH", example: "/path/to/key.pem", exists: true, cert: true, live: true,
 		help:  "Path to TLS private key file",
 		field: func(c *Config) any { return &c.TLS.Key }},
 
@@ -84,7 +92,7 @@ var options = []*option{
 		help:  "UDP discovery port; giving the flag turns UDP discovery on",
 		field: func(c *Config) any { return &c.Discovery.UDP.Port }},
 
-	{group: "Security", flag: "require-auth", path: "security.require_auth", initial: "false",
+	{group: "Security", flag: "require-auth", path: "security.require_auth", initial: "false", live: true,
 		help:  "Require authentication token",
 		field: func(c *Config) any { return &c.Security.RequireAuth }},
 	{group: "Security", flag: "token-secret", path: "security.token_secret", env: []string{"CLASP_TOKEN_SECRET"}, metavar: "SECRET",
@@ -99,6 +107,18 @@ var options = []*option{
 		example: "/path/to/public.pem", exists: true, live: true,
 		help:  "Public key file for RS256 tokens",
 		field: func(c *Config) any { return &c.Security.TokenPublicKey }},
+	{group: "Security", path: "security.token_issuer", example: "https://studio.example", live: true, check: checkText,
+		help:  "Take only tokens whose issuer (iss) is this",
+		field: func(c *Config) any { return &c.Security.TokenIssuer }},
+	{group: "Security", path: "security.token_audience", example: "clasp-stage", live: true, check: checkText,
+		help:  "Take only tokens that are meant for this audience (aud)",
+		field: func(c *Config) any { return &c.Security.TokenAudience }},
+	{group: "Security", path: "security.revoked_tokens", example: "[0b9f6e2c]", live: true, items: "token ids", check: checkText,
+		help:  "Ids (jti) of tokens that are refused from now on",
+		field: func(c *Config) any { return &c.Security.RevokedTokens }},
+	{group: "Security", path: "security.allowed_origins", example: "[same, https://panel.example]", live: true, items: "origins", check: sites.Check,
+		help:  "Web pages that may connect: same, any, https://host[:port], https://*.host; any page may when there is no list",
+		field: func(c *Config) any { return &c.Security.AllowedOrigins }},
 	{group: "Security", flag: "pairing", path: "security.pairing.enabled", initial: "false",
 		help:  "Enable pairing mode",
 		field: func(c *Config) any { return &c.Security.Pairing.Enabled }},
@@ -110,6 +130,9 @@ var options = []*option{
 	{group: "Limits", flag: "max-connections", path: "limits.max_connections", metavar: "N", initial: "10000", min: 1, max: million, live: true,
 		help:  "Maximum client connections",
 		field: func(c *Config) any { return &c.Limits.MaxConnections }},
+	{group: "Limits", path: "limits.max_connections_per_ip", initial: "0", max: million, live: true,
+		help:  "Maximum connections from one IP address (an IPv6 /64 counts as one), 0 for no limit",
+		field: func(c *Config) any { return &c.Limits.MaxConnectionsPerIP }},
 	{group: "Limits", flag: "max-message-size", path: "limits.max_message_size", metavar: "BYTES", initial: "65536", min: 256, max: 64 << 20, live: true,
 		help:  "Maximum message size",
 		field: func(c *Config) any { return &c.Limits.MaxMessageSize }},
@@ -143,7 +166,7 @@ var options = []*option{
 	{group: "Persistence", flag: "persist-interval", path: "persistence.sync_interval", metavar: "SECONDS", initial: "5", min: 1, max: day,
 		help:  "Sync interval",
 		field: func(c *Config) any { return &c.Persistence.SyncInterval }},
-	{group: "Persistence", path: "persistence.exclude", example: "[/strobe/**, /pyro/**]",
+	{group: "Persistence", path: "persistence.exclude", example: "[/strobe/**, /pyro/**]", items: "patterns", check: checkPattern,
 		help:  "Patterns of params that are not kept, so that they start at rest",
 		field: func(c *Config) any { return &c.Persistence.Exclude }},
 

@@ -87,6 +87,7 @@ func TestPrintJSON(t *testing.T) {
 	}
 	plain := decode(false)
 	want := map[string]any{"token_secret": "(set, not shown)", "token_secret_file": nil, "token_public_key": nil, "require_auth": false,
+		"token_issuer": nil, "token_audience": nil, "revoked_tokens": []any{}, "allowed_origins": []any{},
 		"pairing": map[string]any{"enabled": false, "timeout": 60.0}}
 	if !reflect.DeepEqual(plain["security"], want) {
 		t.Errorf("security: got %v, want %v", plain["security"], want)
@@ -136,6 +137,9 @@ func TestSample(t *testing.T) {
 	want.Name, want.Discovery.MDNS.Name = "Studio", "Studio Router"
 	want.TLS = config.TLS{Cert: "/path/to/cert.pem", Key: "/path/to/key.pem"}
 	want.Security.TokenSecret, want.Security.TokenPublicKey = "s", "/path/to/public.pem"
+	want.Security.TokenIssuer, want.Security.TokenAudience = "https://studio.example", "clasp-stage"
+	want.Security.RevokedTokens = []string{"0b9f6e2c"}
+	want.Security.AllowedOrigins = []string{"same", "https://panel.example"}
 	want.Conflicts = []config.Conflict{{Pattern: "/lights/**", Strategy: "max"}}
 	want.Persistence.Exclude = []string{"/strobe/**", "/pyro/**"}
 	want.Logging.File = "/var/log/clasp.log"

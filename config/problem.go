@@ -7,8 +7,8 @@ import "strings"
 // Problem is one thing wrong and where it was said: "clasp.yaml:3:9",
 // "--port" or "CLASP_PORT".
 type Problem struct {
-	Where string
-	Text  string
+	Where string `json:"where"`
+	Text  string `json:"problem"`
 }
 
 func (p Problem) String() string { return p.Where + ": " + p.Text }

@@ -9,13 +9,8 @@ var unavailable = []struct{ option, feature string }{
 	{"quic.enabled", "QUIC"},
 	{"udp.enabled", "the UDP transport"},
 	{"tcp.enabled", "the TCP transport"},
-	{"tls.enabled", "TLS"},
 	{"discovery.mdns.enabled", "mDNS"},
 	{"discovery.udp.enabled", "UDP discovery"},
-	{"security.require_auth", "authentication"},
-	{"security.token_secret", "authentication"},
-	{"security.token_secret_file", "authentication"},
-	{"security.token_public_key", "authentication"},
 	{"security.pairing.enabled", "pairing"},
 	{"tui", "the dashboard"},
 }

@@ -6,13 +6,15 @@ package config
 import (
 	"errors"
 	"fmt"
-	"io"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/clasp-studio/clasp/router/address"
+	"github.com/clasp-studio/clasp/router/smallfile"
 )
 
 // contradictions adds a problem for every pair of options that cannot both
@@ -41,6 +43,11 @@ func (l *loader) contradictions() {
 		l.rule("nobody could ever authenticate: give a --token-secret-file, --token-secret or --token-public-key, or turn on --pairing",
 			"security.require_auth", "security.token_secret", "security.token_secret_file", "security.token_public_key", "security.pairing.enabled")
 	}
+	asked := s.TokenIssuer != "" || s.TokenAudience != "" || len(s.RevokedTokens) > 0
+	if asked && s.TokenSecret == "" && s.TokenSecretFile == "" && s.TokenPublicKey == "" && !s.Pairing.Enabled {
+		l.rule("without a key no token is looked at: give a --token-secret-file, --token-secret or --token-public-key",
+			"security.token_issuer", "security.token_audience", "security.revoked_tokens", "security.token_secret", "security.token_secret_file", "security.token_public_key")
+	}
 	if c.Persistence.Enabled && c.Logging.File != "" && filepath.Clean(c.Persistence.Path) == filepath.Clean(c.Logging.File) {
 		l.rule("the log and the database cannot be the same file: change one of them", "logging.file", "persistence.path", "persistence.enabled")
 	}
@@ -63,6 +70,26 @@ func (l *loader) rule(text string, names ...string) {
 		}
 	}
 	l.problems = append(l.problems, l.origins.problem(named(at), text))
+}
+
+func checkPattern(text string) error {
+	_, err := address.Compile(text)
+	return err
+}
+
+// checkText refuses what no token can hold as it is written, or what only looks like
+// what it holds.
+func checkText(text string) error {
+	switch {
+	case !utf8.ValidString(text):
+		return fmt.Errorf("%q is not UTF-8 text", text)
+	case strings.ContainsFunc(text, unicode.IsControl):
+		return fmt.Errorf("%q has a control character in it", text)
+	case strings.TrimSpace(text) != text || text == "":
+		return fmt.Errorf("%q is empty or has a space at an end", text)
+	default:
+		return nil
+	}
 }
 
 // maxName is the longest name of a router, in bytes.
@@ -155,17 +182,9 @@ func (l *Loaded) Missing() Problems {
 }
 
 func readable(path string) error {
-	f, err := os.Open(path)
-	if err != nil {
-		return reason(err)
-	}
-	defer func() { _ = f.Close() }() // nothing was written
-	switch _, err := f.Read(make([]byte, 1)); {
-	case errors.Is(err, io.EOF):
+	text, _, err := smallfile.Read(path)
+	if err == nil && len(text) == 0 {
 		return errors.New("the file is empty")
-	case err != nil:
-		return reason(err)
-	default:
-		return nil
 	}
+	return err
 }

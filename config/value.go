@@ -23,6 +23,11 @@ func (o *option) set(c *Config, text string) error {
 		if len(o.choices) > 0 {
 			return o.choose(field, text)
 		}
+		if o.check != nil {
+			if err := o.check(text); err != nil {
+				return err
+			}
+		}
 		*field = text
 	case *Secret:
 		*field = Secret(text)

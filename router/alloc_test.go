@@ -2,6 +2,7 @@ package router_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -30,12 +31,17 @@ func openRouter(t testing.TB) *router.Router {
 
 func join(t testing.TB, r *router.Router) *router.Session {
 	t.Helper()
+	return joinWith(t, r, "")
+}
+
+func joinWith(t testing.TB, r *router.Router, token string) *router.Session {
+	t.Helper()
 	s, ok := r.Open(sink{}, router.Peer{Transport: "test", Remote: "test", Framing: router.WebSocket})
 	if !ok {
 		t.Fatal("the router is closing")
 	}
 	t.Cleanup(func() { s.Closed(router.ReasonClientClosed) })
-	s.Receive(frameOf(t, wire.Fire, wire.AppendHello(nil, wire.Hello{Version: wire.Version, Name: []byte("test")})))
+	s.Receive(frameOf(t, wire.Fire, wire.AppendHello(nil, wire.Hello{Version: wire.Version, Name: []byte("test"), Token: []byte(token)})))
 	return s
 }
 
@@ -74,8 +80,16 @@ func addSubscribers(t testing.TB, r *router.Router, n int) {
 	}
 }
 
+// tenPatterns is a token with many lists to go through: what is asked for stands last.
+func tenPatterns(t testing.TB) string {
+	t.Helper()
+	const others = "/a/** /b/*/c /stage/left/** /stage/right/** /zone*/level /sound/** /video/*/fader /x/**/y /cue/"
+	return sign(t, secret, rights("/light/**", others+"* /light/**", "/sensor/*", ""))
+}
+
 // TestAllocationCeilings holds what one message may allocate, its deliveries
-// included, against the number of subscribers: a second subscriber costs nothing.
+// included, against the number of subscribers: a second subscriber costs nothing, and
+// neither do rights.
 func TestAllocationCeilings(t *testing.T) {
 	tests := []struct {
 		name    string
@@ -91,9 +105,13 @@ func TestAllocationCeilings(t *testing.T) {
 	for _, test := range tests {
 		for _, subscribers := range []int{0, 1, 10, 100} {
 			t.Run(fmt.Sprintf("%s to %d", test.name, subscribers), func(t *testing.T) {
-				r := openRouter(t)
+				r := openGuarded(t, router.Options{Settings: guarded(t, false)})
 				addSubscribers(t, r, subscribers)
-				s := join(t, r)
+				token := ""
+				if subscribers == 10 {
+					token = tenPatterns(t)
+				}
+				s := joinWith(t, r, token)
 				s.Receive(setFrame(t, wire.Fire, "/light/1/dimmer"))
 				const warm = 2000
 				for range warm {
@@ -128,5 +146,50 @@ func BenchmarkFanout(b *testing.B) {
 				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(subscribers), "ns/delivery")
 			})
 		}
+	}
+}
+
+// BenchmarkRights compares a session that has every right with one that has ten patterns,
+// turn by turn, so that what else the machine does is the same to both. The ratio of the
+// medians is what rights cost a SET.
+func BenchmarkRights(b *testing.B) {
+	b.Run("100 params", func(b *testing.B) { benchmarkRights(b, 100, tenPatterns(b)) })
+	b.Run("4 universes", func(b *testing.B) { benchmarkRights(b, 2048, tenPatterns(b)) })
+	b.Run("a range", func(b *testing.B) {
+		c := rights("/**", "/**", "", "")
+		c["clasp"].(claims)["constraints"] = claims{"/light/**": claims{"range": []float64{0, 1e9}}}
+		benchmarkRights(b, 100, sign(b, secret, c))
+	})
+}
+
+func benchmarkRights(b *testing.B, params int, token string) {
+	r := openGuarded(b, router.Options{Settings: guarded(b, false)})
+	addSubscribers(b, r, 1)
+	sessions := []*router.Session{join(b, r), joinWith(b, r, token)}
+	frames := make([][]byte, params)
+	for i := range frames {
+		frames[i] = setFrame(b, wire.Fire, fmt.Sprintf("/light/%d/dimmer", i))
+	}
+	var turns [2][]time.Duration
+	for turn := 0; b.Loop(); turn++ {
+		for i := range sessions {
+			who := (turn + i) % 2
+			began := time.Now()
+			for _, frame := range frames {
+				sessions[who].Receive(frame)
+			}
+			turns[who] = append(turns[who], time.Since(began))
+		}
+	}
+	median := func(turns []time.Duration) float64 {
+		slices.Sort(turns)
+		return float64(turns[len(turns)/2].Nanoseconds()) / float64(len(frames))
+	}
+	everything, ten := median(turns[0]), median(turns[1])
+	b.ReportMetric(everything, "ns/set-everything")
+	b.ReportMetric(ten, "ns/set-rights")
+	b.ReportMetric(ten/everything, "ratio")
+	for _, s := range sessions {
+		s.Idle()
 	}
 }

@@ -61,6 +61,10 @@ func (s *Session) onAnnounce(b *batch, q wire.QoS, payload []byte) error {
 			s.fail(b, wire.CodeBadAddress, info.Address, err.Error())
 			return nil
 		}
+		if !s.rights.MayAnnounce(p) {
+			s.failErr(b, info.Address, s.deny(toAnnounce))
+			return nil
+		}
 		if len(list) >= maxAnnounced {
 			break // over the limit whatever else comes
 		}
@@ -160,6 +164,9 @@ func (s *Session) onQuery(b *batch, payload []byte) error {
 	res := s.newResult(b)
 	signals := s.router.announced.find(query)
 	for _, n := range signals {
+		if !s.rights.MayReplay(n.pattern) {
+			continue
+		}
 		res.add(wire.SignalInfo{
 			Address: []byte(n.address), Signal: n.signal,
 			HasDatatype: len(n.datatype) > 0, Datatype: n.datatype,
@@ -171,7 +178,7 @@ func (s *Session) onQuery(b *batch, payload []byte) error {
 			if signals[signalKey{l.address, l.signal}] == nil {
 				res.add(wire.SignalInfo{
 					Address: []byte(l.address), Signal: l.signal,
-					HasDatatype: true, Datatype: []byte(datatypes[l.code]), HasAccess: true, Access: []byte("rw"),
+					HasDatatype: true, Datatype: []byte(datatypes[l.code]), HasAccess: true, Access: s.access(l.address),
 				})
 			}
 		}
@@ -208,7 +215,7 @@ func (s *Session) queryParams(b *batch, query *address.Pattern) iter.Seq[[]live]
 					return false
 				}
 				next = p.Address + "\x00"
-				if query.Match(p.Address) {
+				if query.Match(p.Address) && s.mayRead(p.Address) {
 					p.Lock()
 					if p.Exists(b.now) {
 						piece = append(piece, live{p.Address, signalOf(p), p.Value[0]})

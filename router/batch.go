@@ -28,6 +28,7 @@ type batch struct {
 	locked   []*paramEntry // params of a piece of a snapshot
 	touched  []*Session
 	prompt   bool // its owner waits for no disk: see errBusy
+	counted  bool // its bundle has been run once, and found the disk busy
 	messages int
 	bytes    int // encoded
 	since    time.Time

@@ -36,7 +36,7 @@ type guest struct {
 
 func openWith(t *testing.T, l router.Limits, rules ...router.ConflictRule) *router.Router {
 	t.Helper()
-	r, err := router.New(router.Options{Name: "test", Limits: l, Conflicts: rules})
+	r, err := router.New(router.Options{Name: "test", Settings: router.Settings{Limits: l, Conflicts: rules}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -133,7 +133,7 @@ func TestFullRouter(t *testing.T) {
 	expectAnswers(t, g.ask(t, wire.Confirm, setPayload("/a", 1)), "ACK")
 	expectAnswers(t, g.ask(t, wire.Confirm, setPayload("/b", 1)), "ACK")
 	expectAnswers(t, g.ask(t, wire.Confirm, setPayload("/c", 1)), "ERROR 503")
-	if err := r.Reload(router.Limits{MaxParams: 1}, nil); err != nil {
+	if err := r.Reload(router.Settings{Limits: router.Limits{MaxParams: 1}}); err != nil {
 		t.Fatal(err)
 	}
 	expectAnswers(t, g.ask(t, wire.Confirm, bundlePayload(t)), "ACK")

@@ -67,6 +67,9 @@ func (s *Session) onBundle(b *batch, q wire.QoS, payload []byte) error {
 func (s *Session) runBundle(b *batch, q wire.QoS, m wire.Bundle) (c *commit, err error) {
 	defer b.clearOps()
 	err = s.parseBundle(b, m)
+	if err == nil && !b.counted {
+		err = s.countWrites(b)
+	}
 	var revision uint64
 	switch {
 	case err != nil:
@@ -126,8 +129,25 @@ func (s *Session) failBundle(b *batch, err error) {
 	s.failErr(b, nil, err)
 }
 
+// countWrites counts the writes of b.ops against the constraints that bound them.
+func (s *Session) countWrites(b *batch) error {
+	if s.rights.All() {
+		return nil
+	}
+	for i := range b.ops {
+		op := &b.ops[i]
+		if !op.writes {
+			continue
+		}
+		if err := s.withinRates(b.now, s.rights.Constraints(view(op.address()))); err != nil {
+			return &bundleError{i + 1, slices.Clone(op.address()), err}
+		}
+	}
+	return nil
+}
+
 // parseBundle puts the messages of a bundle into b.ops and checks what does not
-// depend on the state: form and addresses.
+// depend on the state: form, addresses and rights.
 func (s *Session) parseBundle(b *batch, m wire.Bundle) error {
 	b.ops = slices.Grow(b.ops[:0], m.Count)
 	for n := 1; ; n++ {
@@ -138,6 +158,9 @@ func (s *Session) parseBundle(b *batch, m wire.Bundle) error {
 		op, addr, err := parseOp(payload)
 		if err == nil {
 			err = s.router.writable(addr)
+		}
+		if err == nil {
+			err = s.permitOp(&op)
 		}
 		if err != nil {
 			return &bundleError{n, slices.Clone(addr), err}

@@ -3,6 +3,7 @@ package router
 import (
 	"time"
 
+	"github.com/clasp-studio/clasp/router/address"
 	"github.com/clasp-studio/clasp/router/wire"
 )
 
@@ -52,6 +53,9 @@ func (r *Router) runClock() {
 		}
 		b.flush()
 		if b.now >= nextCoarse {
+			r.guesses.sweep(b.now)
+			r.endExpired(b)
+			b.flush()
 			if r.params.Expire(b.now) {
 				tick = fineTick // the rest soon, but what is held back goes first
 			} else {
@@ -76,7 +80,7 @@ func (r *Router) runClock() {
 // has been silent for a while for a sign of life (protocol section 5).
 func (s *Session) checkLife(b *batch) {
 	if !s.greeted.Load() {
-		if b.now-s.opened >= int64(helloTimeout/time.Microsecond) {
+		if !s.said.Load() && b.now-s.opened >= int64(helloTimeout/time.Microsecond) {
 			s.close(ReasonNoHello)
 		}
 		return
@@ -116,13 +120,14 @@ type bucket struct {
 
 // take reports whether n more messages keep to a limit a second. Up to one second's
 // worth may come at once.
-func (k *bucket) take(now int64, n, limit int) bool {
+func (k *bucket) take(now int64, n int, limit float64) bool {
+	room := max(limit, 1) // one every few seconds is a rate, too
 	if k.at == 0 {
-		k.tokens = float64(limit)
+		k.tokens = room
 	} else {
-		k.tokens = min(float64(limit), k.tokens+float64(now-k.at)*float64(limit)/1e6)
+		k.tokens = min(room, k.tokens+float64(max(now-k.at, 0))*limit/1e6)
 	}
-	k.at = max(now, 1)
+	k.at = max(now, k.at, 1)
 	if k.tokens < float64(n) {
 		return false
 	}
@@ -147,8 +152,18 @@ func (s *Session) onSync(b *batch, payload []byte) error {
 
 // onReplay refuses REPLAY: this router keeps no journal of signals (section 8).
 func (s *Session) onReplay(b *batch, payload []byte) error {
-	if _, err := wire.DecodeReplay(payload); err != nil {
+	m, err := wire.DecodeReplay(payload)
+	if err != nil {
 		return err
+	}
+	pattern, err := address.Compile(string(m.Pattern))
+	if err != nil {
+		s.fail(b, wire.CodeBadPattern, m.Pattern, err.Error())
+		return nil
+	}
+	if !s.rights.MayReplay(pattern) {
+		s.failErr(b, m.Pattern, s.deny(toReplay))
+		return nil
 	}
 	return refuse(wire.CodeUnavailable, "this router keeps no journal to replay from")
 }

@@ -105,6 +105,12 @@ func (s *Session) commitOne(b *batch, payload []byte) error {
 	if err == nil {
 		err = s.router.writable(addr)
 	}
+	if err == nil {
+		err = s.permitOp(&op)
+	}
+	if err == nil {
+		err = s.withinRates(b.now, s.rights.Constraints(view(addr)))
+	}
 	if err != nil {
 		return err
 	}

@@ -13,6 +13,15 @@
 // So an idle session is one parked goroutine and no buffer, and a publisher never
 // waits for a subscriber.
 //
+// # Rights
+//
+// A session's rights are fixed at HELLO. They are asked before anything else is that
+// depends on the state, so that a refusal says nothing of it: at SET, timeline and
+// PUBLISH by address, at SUBSCRIBE, ANNOUNCE and REPLAY by pattern, at BUNDLE for each
+// message, when it comes and when it runs. Live messages need no look: a subscription
+// lies within the rights of its session. What is shown unasked or by a QUERY, which may
+// reach further than the rights, is held against them address by address.
+//
 // # Lock order
 //
 // Outermost first. Never two of one kind, but for params: those of a bundle are locked
@@ -28,6 +37,6 @@
 //	subs.Table, routes    matching
 //	Session.out           the outbox and what belongs to it
 //	the table's calendar and memory; Router.sessions, schedule, announced,
-//	deferred, welcoming, pending, changes;
+//	deferred, welcoming, pending, changes, guesses; Session.rates;
 //	routes' shards: leaves, nothing is locked inside them
 package router

@@ -84,7 +84,7 @@ func (w *welcoming) redo(params []*paramEntry) {
 	for c, s := range waiting {
 		s.out.Lock()
 		for _, p := range params {
-			if c.hasPassed(p.Address) && !slices.Contains(s.out.redo, p) {
+			if c.hasPassed(p.Address) && s.mayRead(p.Address) && !slices.Contains(s.out.redo, p) {
 				s.out.redo = append(s.out.redo, p)
 			}
 		}
@@ -101,6 +101,12 @@ func passed(via []*subscription, addr string) bool {
 		}
 	}
 	return false
+}
+
+// wants reports whether a snapshot for a session shows an address. A subscription lies
+// within its session's rights; what follows WELCOME has to be held against them.
+func (c *cursor) wants(s *Session, addr string) bool {
+	return c.pattern.Match(addr) && (c.sub != nil || s.mayRead(addr))
 }
 
 // startSnapshot lets a cursor loose and sends what there is room for at once: so a
@@ -236,7 +242,7 @@ func (p *piece) look(e *paramEntry) bool {
 	if p.full {
 		return false
 	}
-	if p.c.pattern.Match(e.Address) && !p.take(e, p.c.second) {
+	if p.c.wants(p.s, e.Address) && !p.take(e, p.c.second) {
 		p.full = true
 		return false
 	}

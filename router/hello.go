@@ -14,6 +14,10 @@ import (
 // helloTimeout is how long a connection may take to say HELLO (protocol section 5.2).
 const helloTimeout = 10 * time.Second
 
+// maxHello is how many bytes a message may have before HELLO has been taken: it holds a name and
+// a token, and peers that nobody knows yet must not cost more.
+const maxHello = 32 << 10
+
 // maxName is how many characters of a client's name are kept, for logs and lists.
 const maxName = 128
 
@@ -37,8 +41,7 @@ func (s *Session) greet(b *batch, payload []byte) {
 			s.badBytes(b, err)
 			return
 		}
-		s.fail(b, wire.CodeUnauthenticated, nil, fmt.Sprintf("%s before HELLO: send HELLO first", wire.Type(payload[0])))
-		s.close(ReasonNotGreeted)
+		s.end(b, ReasonNotGreeted, wire.CodeUnauthenticated, fmt.Sprintf("%s before HELLO: send HELLO first", wire.Type(payload[0])))
 		return
 	}
 	m, err := wire.DecodeHello(payload)
@@ -47,12 +50,21 @@ func (s *Session) greet(b *batch, payload []byte) {
 		return
 	}
 	if m.Version != wire.Version {
-		s.fail(b, wire.CodeVersion, nil, fmt.Sprintf("version %d is not spoken here: this router speaks version %d", m.Version, wire.Version))
-		s.close(ReasonVersion)
+		s.end(b, ReasonVersion, wire.CodeVersion, fmt.Sprintf("version %d is not spoken here: this router speaks version %d", m.Version, wire.Version))
+		return
+	}
+	s.name = shorten(string(m.Name))
+	s.said.Store(true)
+	if len(m.Token) > 0 && !s.patience(b) {
+		return
+	}
+	grant, err := s.router.authenticate(m.Token, b.since)
+	if err != nil {
+		s.turnAway(b, len(m.Token) == 0, err)
 		return
 	}
 	s.id = newSessionID()
-	s.name = shorten(string(m.Name))
+	s.admit(grant)
 	s.greeted.Store(true)
 	s.respond(b, wire.Fire, func(dst []byte) []byte {
 		return wire.AppendWelcome(dst, wire.Welcome{
@@ -61,8 +73,14 @@ func (s *Session) greet(b *batch, payload []byte) {
 		})
 	})
 	s.router.sessions.greet(s) // after WELCOME, which is always the first frame
+	if s.token != nil {
+		s.router.expiries.note(s.token.expires) // from now on the clock finds it
+	}
 	s.logStart()
+	s.endRevoked(b) // if a reload has put its token on the deny list since it was judged
 
+	// All params count, whatever the session may read of them: to count those would be to
+	// go through all.
 	limit := s.router.limits.Load().WelcomeSnapshot
 	if n := s.router.params.Len(); n > limit {
 		s.respond(b, wire.Fire, wire.BeginSnapshot)

@@ -32,7 +32,10 @@ func (s *Session) onPublish(b *batch, q wire.QoS, payload []byte) error {
 		}
 		return nil
 	}
-	revision, err := s.publish(b, &m, payload[:m.Size])
+	revision := uint64(0)
+	if err = s.permitSignal(&m); err == nil {
+		revision, err = s.publish(b, &m, payload[:m.Size])
+	}
 	if err != nil {
 		s.failErr(b, m.Address, err)
 		return nil

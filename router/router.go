@@ -19,6 +19,7 @@ import (
 // Limits bound what one client, and all together, may use.
 type Limits struct {
 	MaxConnections       int           // open connections, 0 = no limit
+	MaxConnectionsPerIP  int           // of them from one address, an IPv6 /64 counting as one, 0 = no limit
 	MaxMessageSize       int           // bytes of payload in one transport message, 0 = 65535
 	MaxSubscriptions     int           // patterns a session, 0 = no limit (protocol section 8)
 	MaxMessagesPerSecond int           // messages a second and session, 0 = no limit (section 9)
@@ -32,14 +33,20 @@ type Limits struct {
 // that matches an address counts.
 type ConflictRule struct{ Pattern, Strategy string }
 
-// Options make a router.
-type Options struct {
-	Name      string       // told to clients in WELCOME
-	Logger    *slog.Logger // nil logs nothing
+// Settings are what may change while the router runs.
+type Settings struct {
 	Limits    Limits
 	Conflicts []ConflictRule
-	Store     *store.Store // keeps params on disk; nil for memory only. The caller closes it after the router.
-	Exclude   []string     // patterns of addresses whose values are not stored: they start at rest
+	Auth      Auth
+}
+
+// Options make a router.
+type Options struct {
+	Settings
+	Name    string       // told to clients in WELCOME
+	Logger  *slog.Logger // nil logs nothing
+	Store   *store.Store // keeps params on disk; nil for memory only. The caller closes it after the router.
+	Exclude []string     // patterns of addresses whose values are not stored: they start at rest
 }
 
 // Stats are counts of what is there now.
@@ -65,6 +72,9 @@ type Router struct {
 
 	limits    atomic.Pointer[Limits]
 	conflicts atomic.Pointer[[]conflict]
+	auth      atomic.Pointer[Auth] // with a Verifier, always
+
+	passedOver atomic.Bool // a token for which there is no key: said in the log
 
 	// bundles is held for writing while a bundle of several params is applied, and
 	// for reading while a piece of a snapshot is put together.
@@ -78,6 +88,9 @@ type Router struct {
 	announced announced
 	deferred  deferred
 	welcoming welcoming
+	guesses   guesses
+	expiries  expiries
+	refusals  refusals
 
 	lastSession      atomic.Uint64
 	lastSubscription atomic.Uint64
@@ -117,7 +130,9 @@ func New(o Options) (*Router, error) {
 	r.batches.New = func() any { return new(batch) }
 	r.sessions.init()
 	r.schedule.init()
-	if err := r.Reload(o.Limits, o.Conflicts); err != nil {
+	r.guesses.init()
+	r.refusals.init()
+	if err := r.Reload(o.Settings); err != nil {
 		return nil, err
 	}
 	if r.store != nil {
@@ -131,10 +146,11 @@ func New(o Options) (*Router, error) {
 	return r, nil
 }
 
-// Reload replaces limits and conflict rules, all or nothing. Sessions stay.
-func (r *Router) Reload(l Limits, rules []ConflictRule) error {
-	compiled := make([]conflict, 0, len(rules))
-	for i, rule := range rules {
+// Reload replaces the settings, all or nothing. Sessions stay, with the rights they have,
+// but for those whose token is now on the deny list: they end with ERROR 300.
+func (r *Router) Reload(settings Settings) error {
+	compiled := make([]conflict, 0, len(settings.Conflicts))
+	for i, rule := range settings.Conflicts {
 		p, err := address.Compile(rule.Pattern)
 		if err != nil {
 			return fmt.Errorf("conflict rule %d: pattern %q: %w", i+1, rule.Pattern, err)
@@ -145,6 +161,10 @@ func (r *Router) Reload(l Limits, rules []ConflictRule) error {
 		}
 		compiled = append(compiled, conflict{p, s})
 	}
+	if err := r.setAuth(settings.Auth); err != nil {
+		return fmt.Errorf("authentication: %w", err)
+	}
+	l := settings.Limits
 	if l.MaxMessageSize == 0 {
 		l.MaxMessageSize = wire.MaxPayload
 	}

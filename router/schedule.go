@@ -45,7 +45,8 @@ func (sc *schedule) init() {
 	sc.changed = make(chan struct{}, 1)
 }
 
-// scheduleBundle checks a bundle's form and keeps it until its time.
+// scheduleBundle checks a bundle's form and rights and keeps it until its time, when both are
+// checked again.
 func (s *Session) scheduleBundle(b *batch, q wire.QoS, m wire.Bundle, payload []byte) error {
 	// The sender counts on the clock of now; a wall clock that is set later moves
 	// nothing.
@@ -144,7 +145,9 @@ func (r *Router) runSchedule() {
 				// It waits for the disk, the others do not wait for it.
 				r.stopped.Go(func() {
 					b := r.begin()
+					b.counted = true
 					_, _ = next.run(b)
+					b.counted = false
 					b.finish(r)
 				})
 			}
@@ -156,7 +159,16 @@ func (r *Router) runSchedule() {
 	}
 }
 
+// run does what the bundle's sender might still do itself, were it there: a session that
+// has ended leaves its bundles behind (section 5.6), a token that has expired or been
+// revoked takes them along.
 func (next *scheduled) run(b *batch) (*commit, error) {
+	if s := next.s; s.token.expired(b.wall) || s.revoked() {
+		if !s.warned.Swap(true) {
+			s.router.log.Warn("scheduled bundles are not run: their sender's token is no longer good", s.attrs()...)
+		}
+		return nil, nil
+	}
 	m, _ := wire.DecodeBundle(next.payload) // checked when it came
 	return next.s.runBundle(b, next.qos, m)
 }

@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/clasp-studio/clasp/router/address"
+	"github.com/clasp-studio/clasp/router/auth"
 	"github.com/clasp-studio/clasp/router/outbox"
 	"github.com/clasp-studio/clasp/router/wire"
 )
@@ -30,8 +32,9 @@ type Conn interface {
 
 // Peer describes the other end of a connection.
 type Peer struct {
-	Transport string // "ws", for logs and metrics
-	Remote    string // address of the client, for logs
+	Transport string     // "ws", for logs and metrics
+	Remote    string     // address of the client, for logs
+	Source    netip.Addr // whom its failures count for: an IPv4 address, the /64 of an IPv6 address; zero where there are none
 	Framing   Framing
 	Ping      []byte // bytes that make a live client answer, nil = none
 
@@ -56,21 +59,27 @@ type Session struct {
 	seq    uint64 // order among sessions, for matching
 	opened int64  // µs, monotonic
 
-	// Owned by the reader; id, name and greeted are static after HELLO.
+	// Owned by the reader; those up to greeted are static after HELLO.
 	id      string
 	name    string
+	rights  *auth.Rights
+	token   *token // nil for a session that needs none
 	greeted atomic.Bool
-	batch   *batch // nil while idle
+	said    atomic.Bool // HELLO has come
+	warned  atomic.Bool // that its scheduled bundles are not run
+	batch   *batch      // nil while idle
 	subs    map[subKey]*subscription
 	deep    int // segments behind a ** in all of subs
 	rate    bucket
+	allowed allowed
 	bundle  *commit // the last bundle at commit, or nil
 
-	ending atomic.Bool  // closing is set: what still comes in is passed over
+	ending atomic.Bool  // closing is or will be set: what still comes in is passed over
 	heard  atomic.Int64 // µs, monotonic, of the last sign of life
 	pinged atomic.Int64 // µs, monotonic, of the last ping
 
 	gestures gestures
+	rates    rates
 	held     held
 	out      out
 }
@@ -142,11 +151,23 @@ func (s *Session) Idle() {
 // Alive counts a sign of life that is no message, such as a WebSocket pong.
 func (s *Session) Alive() { s.heard.Store(s.router.monotonic(time.Now())) }
 
-// Control queues bytes of the transport's own, such as a WebSocket pong.
+// Limit returns how many bytes of payload the next message may have.
+func (s *Session) Limit() int {
+	limit := s.router.limits.Load().MaxMessageSize
+	if !s.greeted.Load() {
+		limit = min(limit, maxHello)
+	}
+	return limit
+}
+
+// Control queues bytes of the transport's own, such as a WebSocket pong. Before HELLO one
+// answer at a time is enough: who takes none must not have them pile up.
 func (s *Session) Control(raw []byte) {
 	b := s.router.begin()
 	s.out.Lock()
-	s.queueLocked(b, raw)
+	if s.greeted.Load() || s.out.queue.Len() == 0 {
+		s.queueLocked(b, raw)
+	}
 	s.out.Unlock()
 	b.finish(s.router)
 }
@@ -165,9 +186,21 @@ func (s *Session) Reject(message string) {
 // Fail ends the session after an ERROR, for what only the transport can see.
 func (s *Session) Fail(r Reason, code wire.Code, message string) {
 	b := s.router.begin()
-	s.fail(b, code, nil, message)
+	s.end(b, r, code, message)
 	b.finish(s.router)
-	s.close(r)
+}
+
+// end ends the session after an ERROR, unless it is ending already.
+func (s *Session) end(b *batch, r Reason, code wire.Code, message string) {
+	m := wire.ErrorMessage{Code: code, Message: []byte(message)}
+	err := b.encode(&b.reply, wire.Fire, func(dst []byte) []byte { return wire.AppendError(dst, m) })
+	s.out.Lock()
+	if err == nil { // always: the texts are short
+		s.queueLocked(b, b.reply.bytes(s.peer.Framing))
+	}
+	s.closeLocked(b, r)
+	s.out.Unlock()
+	s.logRefused(&m)
 }
 
 // Closed ends the session after its connection has: the reader calls it last.
@@ -195,6 +228,9 @@ func (s *Session) Closed(r Reason) {
 	s.cancelGestures(b)
 	s.router.announced.drop(s)
 	s.router.deferred.drop(s)
+	if s.token != nil {
+		s.router.guesses.leave(s.peer.Source)
+	}
 	b.finish(s.router)
 	s.router.sessions.remove(s)
 	if s.greeted.Load() {
@@ -206,7 +242,11 @@ func (s *Session) Closed(r Reason) {
 
 // attrs are what every log line of a session carries.
 func (s *Session) attrs(more ...any) []any {
-	return append([]any{"session", s.id, "name", s.name, "remote", s.peer.Remote, "transport", s.peer.Transport}, more...)
+	all := []any{"session", s.id, "name", s.name, "remote", s.peer.Remote, "transport", s.peer.Transport}
+	if s.token != nil && s.token.subject != "" {
+		all = append(all, "subject", s.token.subject)
+	}
+	return append(all, more...)
 }
 
 // close ends the session: what is queued goes out, then the connection is closed
@@ -258,7 +298,7 @@ func (s *Session) badBytes(b *batch, err error) {
 // dispatch does one message.
 func (s *Session) dispatch(b *batch, f wire.Frame) {
 	payload := f.Payload
-	if s.greeted.Load() && !s.withinRate(b, 1) {
+	if s.greeted.Load() && (s.endExpired(b) || !s.withinRate(b, 1)) {
 		return
 	}
 	if len(payload) == 0 {
@@ -329,7 +369,7 @@ func (s *Session) trace(f wire.Frame, payload []byte) {
 // withinRate counts n messages, or answers that they are over the limit and ignored.
 func (s *Session) withinRate(b *batch, n int) bool {
 	limit := s.router.limits.Load().MaxMessagesPerSecond
-	if limit == 0 || s.rate.take(b.now, n, limit) {
+	if limit == 0 || s.rate.take(b.now, n, float64(limit)) {
 		return true
 	}
 	s.fail(b, wire.CodeLimit, nil, fmt.Sprintf("over the limit of %d messages a second: message ignored", limit))
@@ -354,8 +394,12 @@ func (s *Session) fail(b *batch, code wire.Code, addr []byte, message string) {
 		m.Address, m.HasAddress = addr, true
 	}
 	s.respond(b, wire.Fire, func(dst []byte) []byte { return wire.AppendError(dst, m) })
+	s.logRefused(&m)
+}
+
+func (s *Session) logRefused(m *wire.ErrorMessage) {
 	if s.router.log.Enabled(context.Background(), slog.LevelDebug) {
-		s.router.log.Debug("refused", s.attrs("code", int(code), "error", message, "address", string(m.Address))...)
+		s.router.log.Debug("refused", s.attrs("code", int(m.Code), "error", string(m.Message), "address", string(m.Address))...)
 	}
 }
 

@@ -32,7 +32,7 @@ func (s *Session) onSet(b *batch, q wire.QoS, payload []byte) error {
 func (s *Session) set(b *batch, q wire.QoS, m *wire.Set) error {
 	var revision uint64
 	var holder string
-	err := s.write(b, q, m, func(p *paramEntry) {
+	err := s.write(b, q, m, false, func(p *paramEntry) {
 		s.tell(b, p, q)
 		revision, holder = p.Revision, p.Holder()
 	})
@@ -45,8 +45,8 @@ func (s *Session) set(b *batch, q wire.QoS, m *wire.Set) error {
 // write applies one write and calls done under the lock of its param, or returns
 // why it is refused. A write that the param's strategy turns down is an error only
 // for those who asked for an answer (section 7).
-func (s *Session) write(b *batch, q wire.QoS, m *wire.Set, done func(p *paramEntry)) error {
-	p, err := s.router.paramFor(m.Address)
+func (s *Session) write(b *batch, q wire.QoS, m *wire.Set, timeline bool, done func(p *paramEntry)) error {
+	p, err := s.paramFor(b, m, timeline)
 	if err != nil {
 		return err
 	}
@@ -88,17 +88,6 @@ func (r *Router) reserve(n int) error {
 		return refuse(wire.CodeOverloaded, "the router holds its limit of %d params: existing ones can still be set", limit)
 	}
 	return nil
-}
-
-// paramFor finds the param of an address, or makes one if the address may have it.
-func (r *Router) paramFor(addr []byte) (*paramEntry, error) {
-	if p := r.params.Find(addr); p != nil {
-		return p, nil // only good addresses have one
-	}
-	if err := r.writable(addr); err != nil {
-		return nil, err
-	}
-	return r.params.FindOrCreate(addr, r.strategyOf), nil
 }
 
 // writable reports whether clients may write to an address at all (section 6).
@@ -249,6 +238,10 @@ func (s *Session) onGet(b *batch, payload []byte) error {
 	}
 	if err := address.Valid(view(m.Address)); err != nil {
 		s.fail(b, wire.CodeBadAddress, m.Address, err.Error())
+		return nil
+	}
+	if !s.mayRead(view(m.Address)) {
+		s.failErr(b, m.Address, s.deny(toRead))
 		return nil
 	}
 	for p := s.router.params.Find(m.Address); p != nil; p = s.router.params.Find(m.Address) {

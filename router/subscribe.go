@@ -78,6 +78,10 @@ func (s *Session) onSubscribe(b *batch, payload []byte) error {
 		s.fail(b, wire.CodeLimit, m.Pattern, tooDeep)
 		return nil
 	}
+	if !s.rights.MaySubscribe(pattern) {
+		s.failErr(b, m.Pattern, s.deny(toSubscribe))
+		return nil
+	}
 	key := subKey{m.ID, pattern.String()}
 	old := s.subs[key]
 	if limit := s.router.limits.Load().MaxSubscriptions; old == nil && limit > 0 && len(s.subs) >= limit {

@@ -27,7 +27,7 @@ func (s *Session) timeline(b *batch, m *wire.Publish, payload []byte) (revision 
 		return 0, err
 	}
 	write := wire.Set{Address: m.Address, Value: m.Value}
-	err = s.write(b, wire.Confirm, &write, func(p *paramEntry) {
+	err = s.write(b, wire.Confirm, &write, true, func(p *paramEntry) {
 		revision = p.Revision
 		s.tellTimeline(b, p, m, payload)
 	})

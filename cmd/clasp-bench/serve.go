@@ -77,13 +77,13 @@ func (o serving) open(addr string) (end func(), err error) {
 			return nil, err
 		}
 	}
-	r, err := router.New(router.Options{Name: "clasp-bench", Store: state, Limits: router.Limits{
+	r, err := router.New(router.Options{Name: "clasp-bench", Store: state, Settings: router.Settings{Limits: router.Limits{
 		MaxMessageSize: 65536, MaxSubscriptions: 1000, MaxParams: 1_000_000, WelcomeSnapshot: 10_000, SessionTimeout: 300 * time.Second,
-	}})
+	}}})
 	if err != nil {
 		return nil, err
 	}
-	s, err := ws.Listen(r, addr)
+	s, err := ws.Listen(r, addr, ws.Options{})
 	if err != nil {
 		return nil, err
 	}

@@ -71,10 +71,12 @@ type routerProcess struct {
 	port string
 	cmd  *exec.Cmd
 	said *lockedBuffer
+
+	environ []string // besides the test's own
 }
 
 // startRouter runs clasp server until the test ends.
-func startRouter(t *testing.T) *routerProcess {
+func startRouter(t *testing.T, environ ...string) *routerProcess {
 	t.Helper()
 	free, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -82,7 +84,7 @@ func startRouter(t *testing.T) *routerProcess {
 	}
 	_, port, _ := net.SplitHostPort(free.Addr().String())
 	free.Close()
-	r := &routerProcess{url: "ws://localhost:" + port, port: port, said: &lockedBuffer{}}
+	r := &routerProcess{url: "ws://localhost:" + port, port: port, said: &lockedBuffer{}, environ: environ}
 	t.Cleanup(func() {
 		r.stop(t)
 		if t.Failed() {
@@ -96,7 +98,7 @@ func startRouter(t *testing.T) *routerProcess {
 // start returns once the router answers.
 func (r *routerProcess) start(t *testing.T) {
 	t.Helper()
-	r.cmd = claspCommand(t, nil, "server", "--port", r.port, "--log-level", "debug")
+	r.cmd = claspCommand(t, r.environ, "server", "--port", r.port, "--log-level", "debug")
 	r.cmd.Stdout, r.cmd.Stderr = r.said, r.said
 	if err := r.cmd.Start(); err != nil {
 		t.Fatal(err)

@@ -4,10 +4,10 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 
 	"github.com/clasp-studio/clasp/config"
@@ -92,6 +92,14 @@ func validateConfig(cmd *cobra.Command, given config.Given, strict bool) error {
 	for _, problem := range loaded.Missing() {
 		notes = append(notes, problem.String())
 	}
+	if len(notes) == 0 { // else the files that it reads are not there
+		_, warnings, problems := authOf(loaded)
+		more, others := checkCertificate(loaded)
+		printWarnings(cmd.ErrOrStderr(), append(warnings, more...))
+		for _, problem := range append(problems, others...) {
+			notes = append(notes, problem.String())
+		}
+	}
 	if lacking := loaded.Unavailable(); lacking != "" {
 		notes = append(notes, lacking)
 	}
@@ -127,16 +135,12 @@ func newConfigInitCommand() *cobra.Command {
 	return cmd
 }
 
-func writeSampleFile(path string) (err error) {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
-	if errors.Is(err, fs.ErrExist) {
-		return fmt.Errorf("%s already exists and is left as it is: choose another name or remove it first", path)
+func writeSampleFile(path string) error {
+	var sample bytes.Buffer
+	if err := config.WriteSample(&sample); err != nil {
+		return err
 	}
-	if err != nil {
-		return fmt.Errorf("write the sample: %w", err)
-	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	return config.WriteSample(f)
+	return writeNew(path, sample.Bytes(), 0o644)
 }
 
 // loadConfig loads for a command that needs a sound configuration. Warnings and

@@ -5,6 +5,8 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"math"
@@ -29,8 +31,8 @@ const (
 
 // connection is the router that a command talks to.
 type connection struct {
-	url, token, name string
-	timeout          duration
+	url, token, ca, name string
+	timeout              duration
 }
 
 // addFlags gives cmd the common flags. timeout is the default of --timeout and
@@ -40,6 +42,7 @@ func (c *connection) addFlags(cmd *cobra.Command, timeout time.Duration, about s
 	flags := cmd.Flags()
 	flags.StringVar(&c.url, "url", defaultURL, "`URL` of the router, port 7330 if it names none (environment: CLASP_URL)")
 	flags.StringVar(&c.token, "token", "", "`TOKEN` to show to it (environment: CLASP_TOKEN)")
+	flags.StringVar(&c.ca, "ca", "", "PEM `FILE` of the authority that signed the certificate of a wss router, trusted instead of the system's (environment: CLASP_CA)")
 	flags.StringVar(&c.name, "name", "clasp "+cmd.Name(), "`NAME` of this session, told to the router")
 	flags.Var(&c.timeout, "timeout", about)
 }
@@ -54,7 +57,7 @@ func (c *connection) within(ctx context.Context) (context.Context, context.Cance
 
 // dial connects. Flags go before environment, environment before defaults.
 func (c *connection) dial(ctx context.Context, cmd *cobra.Command, o client.Options) (*client.Client, error) {
-	for flag, variable := range map[string]string{"url": "CLASP_URL", "token": "CLASP_TOKEN"} {
+	for flag, variable := range map[string]string{"url": "CLASP_URL", "token": "CLASP_TOKEN", "ca": "CLASP_CA"} {
 		if value := os.Getenv(variable); value != "" && !cmd.Flags().Changed(flag) {
 			if err := cmd.Flags().Set(flag, value); err != nil {
 				return nil, usageError(cmd, fmt.Errorf("%s: %w", variable, err))
@@ -62,10 +65,30 @@ func (c *connection) dial(ctx context.Context, cmd *cobra.Command, o client.Opti
 		}
 	}
 	o.Name, o.Token = c.name, c.token
+	if c.ca != "" {
+		trusted, err := authorities(c.ca)
+		if err != nil {
+			return nil, usageError(cmd, err)
+		}
+		o.TLS = &tls.Config{RootCAs: trusted}
+	}
 	ctx, cancel := context.WithTimeout(ctx, c.connectWithin())
 	defer cancel()
 	dialled, err := client.Dial(ctx, c.url, o)
 	return dialled, c.explain(err)
+}
+
+// authorities reads the file that --ca names.
+func authorities(file string) (*x509.CertPool, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("--ca: %w", err)
+	}
+	trusted := x509.NewCertPool()
+	if !trusted.AppendCertsFromPEM(text) {
+		return nil, fmt.Errorf("--ca: %s holds no certificate in PEM form: give ca.pem as 'clasp tls init' made it", file)
+	}
+	return trusted, nil
 }
 
 // connectWithin is how long the router may take to answer at first. A router that is not there is no reason to wait for ever.
@@ -99,6 +122,8 @@ func (c *connection) explain(err error) error {
 		return exitError{exitUsage, err}
 	case errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, connectionRefused):
 		return fmt.Errorf("nothing listens at %s: start a router there with 'clasp server', or name another one with --url", c.url)
+	case tlsAdvice(err) != "":
+		return fmt.Errorf("%w\n%s", err, tlsAdvice(err))
 	case errors.Is(err, context.DeadlineExceeded):
 		return fmt.Errorf("no answer from %s in time: is it a CLASP router, and can this machine reach it? --timeout gives it longer\n%w", c.url, err)
 	case errors.Is(err, context.Canceled):
@@ -106,6 +131,27 @@ func (c *connection) explain(err error) error {
 	default:
 		return err
 	}
+}
+
+// tlsAdvice says what to do about a certificate that is not trusted, "" about any other error.
+func tlsAdvice(err error) string {
+	var (
+		unknown  x509.UnknownAuthorityError
+		host     x509.HostnameError
+		invalid  x509.CertificateInvalidError
+		noRecord tls.RecordHeaderError
+	)
+	switch {
+	case errors.As(err, &unknown):
+		return "nothing here trusts who signed the router's certificate: give that authority with --ca FILE (ca.pem of 'clasp tls init')"
+	case errors.As(err, &host):
+		return "connect by a name or an address that is in the certificate, or make one with: clasp tls init --renew --name HOST"
+	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
+		return "set the clock of this machine, or renew the router's certificate with: clasp tls init --renew"
+	case errors.As(err, &noRecord):
+		return "what listens there speaks no TLS: say ws:// instead of wss://"
+	}
+	return ""
 }
 
 // adviceFor says what to do about a refusal (protocol section 11).

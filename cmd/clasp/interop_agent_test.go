@@ -28,6 +28,7 @@ type arguments map[string]any
 // agent drives one foreign program.
 type agent struct {
 	conn *websocket.Conn
+	said *lockedBuffer // its output
 
 	mu       sync.Mutex
 	number   int
@@ -55,11 +56,16 @@ type report struct {
 
 // startNode, startChromium and startPython each start an agent in one of the places the public clients run in. Its scripts are
 // copied and not run in place, so that go test sees this test read them and runs it again when they change.
-func startNode(t *testing.T) *agent {
+func startNode(t *testing.T) *agent { return startNodeWith(t) }
+
+// startNodeWith adds variables to its environment.
+func startNodeWith(t *testing.T, environ ...string) *agent {
 	node := program(t, "node")
 	scripts := javaScript(t)
 	return serveAgent(t, scripts, func(control string) *exec.Cmd {
-		return exec.Command(node, filepath.Join(scripts, "node.mjs"), control)
+		cmd := exec.Command(node, filepath.Join(scripts, "node.mjs"), control)
+		cmd.Env = append(os.Environ(), environ...)
+		return cmd
 	})
 }
 
@@ -81,11 +87,17 @@ func startChromium(t *testing.T) *agent {
 	})
 }
 
-func startPython(t *testing.T) *agent {
+func startPython(t *testing.T) *agent { return startPythonWith(t) }
+
+func startPythonWith(t *testing.T, environ ...string) *agent {
 	python := pythonWithClient(t)
 	script := filepath.Join(t.TempDir(), "agent.py")
 	copyFile(t, filepath.Join("testdata", "interop", "py", "agent.py"), script)
-	return serveAgent(t, "", func(control string) *exec.Cmd { return exec.Command(python, script, control) })
+	return serveAgent(t, "", func(control string) *exec.Cmd {
+		cmd := exec.Command(python, script, control)
+		cmd.Env = append(os.Environ(), environ...)
+		return cmd
+	})
 }
 
 // javaScript returns a folder with the JavaScript agent and the node_modules it imports from.
@@ -121,7 +133,7 @@ func serveAgent(t *testing.T, files string, command func(control string) *exec.C
 	output := runBeside(t, cmd)
 	select {
 	case conn := <-called:
-		a := &agent{conn: conn, replies: map[int]chan reply{}, journals: map[string]*journal{}}
+		a := &agent{conn: conn, said: output, replies: map[int]chan reply{}, journals: map[string]*journal{}}
 		t.Cleanup(func() { conn.Close() })
 		go a.receive()
 		return a

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/clasp-studio/clasp/router/metrics"
+	"github.com/clasp-studio/clasp/router/sites"
 )
 
 const (
@@ -32,14 +33,18 @@ type metricsServer struct {
 
 // serveMetrics opens the port of a server whose other listeners are open. When it
 // cannot, it says so and returns nil.
-func serveMetrics(s *server, started time.Time) *metricsServer {
+func serveMetrics(s *server) *metricsServer {
 	c := s.running
 	build := buildVersion()
 	shown := metrics.New(metrics.Options{
-		Version: build.Version, Revision: build.Commit, Start: started, Persistence: s.state.metrics,
+		Version: build.Version, Revision: build.Commit, Start: s.started, Reloads: s.counted, Persistence: s.state.metrics,
+		CertificateExpiry: s.certs.expires(),
 		Router: func() metrics.Router {
-			now := s.router.Stats()
-			return metrics.Router{Sessions: now.Sessions, Subscriptions: now.Subscriptions, Params: now.Params}
+			now, refused := s.router.Stats(), s.router.Refused()
+			return metrics.Router{
+				Sessions: now.Sessions, Subscriptions: now.Subscriptions, Params: now.Params,
+				AuthFailures: refused.Auth, Denied: refused.Denied,
+			}
 		},
 	})
 	listener, err := net.Listen("tcp", net.JoinHostPort(c.Bind, strconv.Itoa(c.Metrics.Port)))
@@ -53,7 +58,7 @@ func serveMetrics(s *server, started time.Time) *metricsServer {
 	m := &metricsServer{Listener: listener}
 	var open atomic.Int32
 	m.http = http.Server{
-		Handler: shown.Handler(func() (reasons []string) {
+		Handler: ownPage(s.sites, shown.Handler(func() (reasons []string) {
 			if m.stopping.Load() {
 				reasons = append(reasons, "stopping")
 			}
@@ -61,7 +66,7 @@ func serveMetrics(s *server, started time.Time) *metricsServer {
 				reasons = append(reasons, failing)
 			}
 			return reasons
-		}),
+		})),
 		ReadTimeout:    metricsPatience,
 		WriteTimeout:   metricsPatience,
 		IdleTimeout:    2 * time.Minute, // longer than what is between two scrapes
@@ -84,6 +89,17 @@ func serveMetrics(s *server, started time.Time) *metricsServer {
 		}
 	}()
 	return m
+}
+
+// ownPage shows h only to whom package sites lets see the router's own pages.
+func ownPage(rules func() sites.Rules, h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := rules().Own(r.Header.Get("Origin"), r.Host); err != nil {
+			http.Error(w, err.Error(), http.StatusForbidden)
+			return
+		}
+		h.ServeHTTP(w, r)
+	})
 }
 
 // close cuts whoever is still asking.

@@ -167,3 +167,42 @@ func TestMetricsTakeNothing(t *testing.T) {
 		t.Errorf("exit code %d", code)
 	}
 }
+
+// TestMetricsFromAPage: health checks by address and by name work; a page of another site, and a name that is not this
+// machine's, get nothing.
+func TestMetricsFromAPage(t *testing.T) {
+	s := measured(t)
+	get := func(path, host, origin string) int {
+		t.Helper()
+		request, err := http.NewRequest(http.MethodGet, s.metricsURL(t)+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Host = host
+		if origin != "" {
+			request.Header.Set("Origin", origin)
+		}
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = response.Body.Close()
+		return response.StatusCode
+	}
+	own := strings.TrimPrefix(s.metricsURL(t), "http://")
+	for _, path := range []string{"/metrics", "/healthz", "/readyz"} {
+		for _, host := range []string{own, "clasp-0.clasp.svc.cluster.local:9090", "clasp:9090", "localhost"} {
+			if status := get(path, host, ""); status != http.StatusOK {
+				t.Errorf("%s of %s: %d", path, host, status)
+			}
+		}
+		if status := get(path, "evil.example:9090", ""); status != http.StatusForbidden {
+			t.Errorf("%s under another's name: %d", path, status)
+		}
+		for _, origin := range []string{"https://evil.example", "null"} {
+			if status := get(path, own, origin); status != http.StatusForbidden {
+				t.Errorf("%s for a page of %s: %d", path, origin, status)
+			}
+		}
+	}
+}

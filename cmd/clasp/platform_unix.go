@@ -5,6 +5,7 @@
 package main
 
 import (
+	"io/fs"
 	"os"
 	"os/signal"
 	"syscall"
@@ -17,6 +18,14 @@ const (
 	addressInUse   = syscall.EADDRINUSE
 	addressNotHere = syscall.EADDRNOTAVAIL
 )
+
+// giveOwner gives path the owner and the group of another file.
+func giveOwner(path string, like fs.FileInfo) error {
+	if stat, ok := like.Sys().(*syscall.Stat_t); ok {
+		return os.Lchown(path, int(stat.Uid), int(stat.Gid))
+	}
+	return nil
+}
 
 // ignoreBrokenPipe keeps the router alive when whoever read its stdout goes
 // away; the default is to die of the next line logged.

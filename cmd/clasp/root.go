@@ -34,6 +34,7 @@ func newRootCommand(stdout, stderr io.Writer) *cobra.Command {
 	root.SetVersionTemplate("clasp {{.Version}}\n")
 	root.AddCommand(
 		newServerCommand(),
+		newReloadCommand(),
 		newConfigCommand(),
 		newVersionCommand(),
 		newPubCommand(),
@@ -42,7 +43,9 @@ func newRootCommand(stdout, stderr io.Writer) *cobra.Command {
 		newSetCommand(),
 		newDiscoverCommand(),
 		newStateCommand(),
-		newStateCommand(),
+		newTLSCommand(),
+		newTokenCommand(),
+		newKeyCommand(),
 	)
 	addVersionFlag(root)
 	root.SetHelpCommand(newHelpCommand())
@@ -102,7 +105,8 @@ func finish(cmd *cobra.Command) {
 		check = noArguments
 	}
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
-		if err := check(cmd, args); err != nil {
+		// cobra looks at flags that exclude each other too, but after this and with another exit code.
+		if err := errors.Join(check(cmd, args), cmd.ValidateFlagGroups()); err != nil {
 			return usageError(cmd, err)
 		}
 		return nil

@@ -11,11 +11,15 @@ import (
 	"os"
 	"os/signal"
 	"strconv"
+	"sync/atomic"
 	"syscall"
 	"time"
 
 	"github.com/clasp-studio/clasp/config"
 	"github.com/clasp-studio/clasp/router"
+	"github.com/clasp-studio/clasp/router/admin"
+	"github.com/clasp-studio/clasp/router/metrics"
+	"github.com/clasp-studio/clasp/router/sites"
 	"github.com/clasp-studio/clasp/router/transport/ws"
 	"github.com/spf13/cobra"
 )
@@ -47,7 +51,8 @@ func newServerCommand() *cobra.Command {
 Each option is also a key of the configuration file and an environment variable:
 'clasp config init' lists them all.
 
-Signals: SIGTERM and SIGINT stop the router, SIGHUP reloads the configuration.
+Signals: SIGTERM and SIGINT stop the router, SIGHUP reloads the configuration, as
+'clasp reload' does.
 `)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		endWhateverHangs()
@@ -84,12 +89,26 @@ func endWhateverHangs() {
 // server is a running router with its listeners.
 type server struct {
 	given   config.Given
-	running config.Config // what is in force: reloads change it
+	started time.Time
 	log     *serverLog
 	state   *state
 	router  *router.Router
 	ws      *ws.Server
 	metrics *metricsServer // nil without --metrics, or when its port could not be opened
+	admin   *admin.Server  // nil when its socket could not be opened
+	noAdmin string         // why not, as it was last said
+	certs   *certificates
+
+	// What is in force. Reloads change it, on the goroutine of run.
+	running config.Config
+	filed   bool // a file gave some of it
+	who     router.Auth
+	files   config.Files
+	origins atomic.Pointer[[]string]
+
+	reloads  chan chan reloaded // those that somebody waits for
+	counted  *metrics.Reloads
+	stopping chan struct{}
 }
 
 // startServer opens everything the configuration names, or nothing.
@@ -113,7 +132,17 @@ func startServer(given config.Given, stdout, stderr io.Writer) (_ *server, err e
 	if missing := loaded.Missing(); len(missing) > 0 {
 		return nil, reportProblems(stderr, missing)
 	}
+	who, warnings, problems := authOf(loaded)
+	if len(problems) > 0 {
+		return nil, reportProblems(stderr, problems)
+	}
+	loaded.Warnings = append(loaded.Warnings, warnings...)
 	c := loaded.Config
+	s := &server{
+		given: given, started: started, running: c, filed: loaded.FromFile(), who: who, files: c.Files(),
+		reloads: make(chan chan reloaded), counted: metrics.NewReloads(), stopping: make(chan struct{}),
+	}
+	s.origins.Store(&c.Security.AllowedOrigins)
 	log, err := openLog(c.Logging, stdout, stderr)
 	if err != nil {
 		return nil, exitError{exitConfig, err}
@@ -123,12 +152,22 @@ func startServer(given config.Given, stdout, stderr io.Writer) (_ *server, err e
 			log.output.close()
 		}
 	}()
+	certs, err := openCertificates(loaded, log.Logger)
+	if err != nil {
+		return nil, reportProblems(stderr, err)
+	}
+	defer func() {
+		if err != nil {
+			certs.close()
+		}
+	}()
+	s.certs = certs
 	st, err := openState(c.Persistence, log.Logger)
 	if err != nil {
 		return nil, err
 	}
 	r, err := router.New(router.Options{
-		Name: c.Name, Logger: log.Logger, Limits: routerLimits(c.Limits), Conflicts: routerConflicts(c.Conflicts),
+		Name: c.Name, Logger: log.Logger, Settings: routerSettings(c, who),
 		Store: st.store, Exclude: c.Persistence.Exclude,
 	})
 	if err != nil {
@@ -136,16 +175,17 @@ func startServer(given config.Given, stdout, stderr io.Writer) (_ *server, err e
 		return nil, fmt.Errorf("start the router: %w", err)
 	}
 	st.loaded(r.Stats().Params)
-	socket, err := ws.Listen(r, net.JoinHostPort(c.Bind, strconv.Itoa(c.Port)))
+	socket, err := ws.Listen(r, net.JoinHostPort(c.Bind, strconv.Itoa(c.Port)), ws.Options{TLS: certs.config(), Sites: s.sites})
 	if err != nil {
 		// Nobody is connected yet, and what was loaded is as it was on disk.
 		_, _ = r.Close(context.Background()), st.close(context.Background())
 		return nil, listenError(err, c.Bind, c.Port, "--port")
 	}
-	s := &server{given: given, running: c, log: log, state: st, router: r, ws: socket}
+	s.log, s.state, s.router, s.ws = log, st, r, socket
 	if c.Metrics.Enabled {
-		s.metrics = serveMetrics(s, started)
+		s.metrics = serveMetrics(s)
 	}
+	s.openAdmin()
 	s.announce(loaded.Warnings)
 	return s, nil
 }
@@ -153,7 +193,7 @@ func startServer(given config.Given, stdout, stderr io.Writer) (_ *server, err e
 // announce says that the server is ready. The banner is for people: machines
 // that read JSON from stdout, and whoever reads a log file, find records.
 func (s *server) announce(warnings []string) {
-	listeners := []listener{newListener("WebSocket", s.ws.Addr(), "ws", "/clasp")}
+	listeners := []listener{newListener("WebSocket", s.ws.Addr(), s.certs.scheme(), "/clasp")}
 	if s.metrics != nil {
 		listeners = append(listeners, newListener("Metrics", s.metrics.Addr(), "http", "/metrics"))
 	}
@@ -178,19 +218,33 @@ func (s *server) warn(warnings []string) {
 
 // run serves until a signal says to stop.
 func (s *server) run(signals <-chan os.Signal) error {
-	for sig := range signals {
-		if sig == os.Interrupt || sig == syscall.SIGTERM {
-			return s.stop(sig)
+	look := time.NewTicker(lookEvery)
+	defer look.Stop()
+	for {
+		select {
+		case <-look.C:
+			s.openAdmin()
+		case sig := <-signals:
+			if sig == os.Interrupt || sig == syscall.SIGTERM {
+				return s.stop(sig)
+			}
+			s.openAdmin() // whoever sends a signal may do so for want of it
+			s.reload()
+		case answer := <-s.reloads:
+			answer <- s.reload()
 		}
-		s.reload()
 	}
-	return nil
 }
 
 // stop ends everything in order. It fails if that loses state; all else is only logged.
 func (s *server) stop(sig os.Signal) error {
 	defer s.log.output.close()
 	s.log.Info("router stopping", "signal", sig.String())
+	close(s.stopping)
+	defer s.certs.close()
+	if s.admin != nil {
+		defer s.admin.Close()
+	}
 	if s.metrics != nil {
 		s.metrics.stopping.Store(true)
 		defer s.metrics.close()
@@ -213,74 +267,20 @@ func (s *server) stop(sig os.Signal) error {
 	return nil
 }
 
-// reload reads and checks everything again and swaps what can be swapped, all
-// or nothing; connections stay.
-func (s *server) reload() {
-	s.reopenLog()
-	loaded, err := config.Load(s.given, os.Environ())
-	s.warn(loaded.Warnings)
-	if lacking := loaded.Unavailable(); err == nil && lacking != "" {
-		err = errors.New(lacking)
-	}
-	if missing := loaded.Missing(); err == nil && len(missing) > 0 {
-		err = missing
-	}
-	if err != nil {
-		s.refuseReload(err)
-		return
-	}
-	next := loaded.Config
-	file, err := openLogFile(next.Logging.File)
-	if err != nil {
-		s.refuseReload(err)
-		return
-	}
-	if err := s.router.Reload(routerLimits(next.Limits), routerConflicts(next.Conflicts)); err != nil {
-		if file != nil {
-			_ = file.Close() // nothing was written to it
-		}
-		s.refuseReload(err)
-		return
-	}
-	s.log.output.use(file)
-	s.log.level.Set(logLevels[next.Logging.Level])
-
-	live, restart := config.Changes(s.running, next)
-	s.running = s.running.WithLive(next)
-	s.log.Info("configuration reloaded", "config", next.File, "changed", live)
-	if len(restart) > 0 {
-		s.log.Warn("changed options wait for a restart", "options", restart)
-	}
+// sites are the rules for web pages that are in force now.
+func (s *server) sites() sites.Rules {
+	return sites.Rules{Origins: *s.origins.Load(), Names: s.certs.hosts()}
 }
 
-// reopenLog opens the running log file anew. A log rotation sends the signal for
-// no other reason, so this does not depend on what else there is to reload.
-func (s *server) reopenLog() {
-	file, err := openLogFile(s.running.Logging.File)
-	if err != nil {
-		s.log.Error("the log stays in the old file", "error", err)
-		return
-	}
-	s.log.output.use(file)
-}
-
-// refuseReload says what is wrong, a record a problem, and that nothing
-// changed.
-func (s *server) refuseReload(err error) {
-	var problems config.Problems
-	if errors.As(err, &problems) {
-		for _, problem := range problems {
-			s.log.Error("configuration problem", "at", problem.Where, "problem", problem.Text)
-		}
-		s.log.Error("configuration not reloaded, the old one stays in force", "problems", len(problems))
-		return
-	}
-	s.log.Error("configuration not reloaded, the old one stays in force", "error", err)
+// routerSettings is what the engine may be told again while it runs.
+func routerSettings(c config.Config, who router.Auth) router.Settings {
+	return router.Settings{Limits: routerLimits(c.Limits), Conflicts: routerConflicts(c.Conflicts), Auth: who}
 }
 
 func routerLimits(l config.Limits) router.Limits {
 	return router.Limits{
 		MaxConnections:       l.MaxConnections,
+		MaxConnectionsPerIP:  l.MaxConnectionsPerIP,
 		MaxMessageSize:       l.MaxMessageSize,
 		MaxSubscriptions:     l.MaxSubscriptions,
 		MaxMessagesPerSecond: l.MaxMessagesPerSecond,

@@ -435,36 +435,6 @@ func TestSecondSignal(t *testing.T) {
 	}
 }
 
-// TestHang: a router that hangs where it cannot see a signal, here in a reload, is gone all the same.
-func TestHang(t *testing.T) {
-	t.Parallel() // takes as long as a stopping router has
-	path := filepath.Join(t.TempDir(), "clasp.yaml")
-	write(t, path, "server: {port: 0, bind: 127.0.0.1}\n")
-	s := serve(t, nil, "-c", path)
-	s.address(t)
-	if err := os.Remove(path); err != nil {
-		t.Fatal(err)
-	}
-	if err := syscall.Mkfifo(path, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	s.signal(t, syscall.SIGHUP)
-	for deadline := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
-		silent, err := os.OpenFile(path, os.O_WRONLY|syscall.O_NONBLOCK, 0) // fails until the router reads
-		if err == nil {
-			defer silent.Close()
-			break
-		}
-		if time.Now().After(deadline) {
-			t.Fatal(err)
-		}
-	}
-	s.signal(t, syscall.SIGTERM)
-	if code := s.exit(t); code != 1 {
-		t.Errorf("exit code %d, want 1", code)
-	}
-}
-
 // TestStubbornClient: the same client alone cannot keep the process from ending in order.
 func TestStubbornClient(t *testing.T) {
 	s := serve(t, nil, "--port", "0", "--bind", "127.0.0.1")

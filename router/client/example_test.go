@@ -17,7 +17,7 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	server, err := ws.Listen(r, "127.0.0.1:0")
+	server, err := ws.Listen(r, "127.0.0.1:0", ws.Options{})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -51,15 +51,15 @@ func (s *server) start(tb testing.TB) {
 	tb.Helper()
 	var err error
 	s.router, err = router.New(router.Options{
-		Name:   "test router",
-		Logger: slog.New(slog.NewTextHandler(&s.log, nil)),
-		Limits: router.Limits{WelcomeSnapshot: 100},
+		Settings: router.Settings{Limits: router.Limits{WelcomeSnapshot: 100}},
+		Name:     "test router",
+		Logger:   slog.New(slog.NewTextHandler(&s.log, nil)),
 	})
 	if err != nil {
 		tb.Fatal(err)
 	}
 	for deadline := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
-		if s.ws, err = ws.Listen(s.router, s.addr); err == nil {
+		if s.ws, err = ws.Listen(s.router, s.addr, ws.Options{}); err == nil {
 			return
 		}
 		if time.Now().After(deadline) { // another test may have been given the port for a moment

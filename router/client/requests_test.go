@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/clasp-studio/clasp/router"
 	"github.com/clasp-studio/clasp/router/client"
 	"github.com/clasp-studio/clasp/router/wire"
 )
@@ -207,7 +208,7 @@ func TestRateLimitIsAnAnswerToo(t *testing.T) {
 	s := startServer(t)
 	limits := s.router.Limits()
 	limits.MaxMessagesPerSecond = 50
-	if err := s.router.Reload(limits, nil); err != nil {
+	if err := s.router.Reload(router.Settings{Limits: limits}); err != nil {
 		t.Fatal(err)
 	}
 	c := s.dial(t, client.Options{})
@@ -230,7 +231,7 @@ func TestRateLimitIsAnAnswerToo(t *testing.T) {
 	}
 	eventually(t, "every request is answered", func() bool { return applied.Load()+refused.Load() == n })
 	limits.MaxMessagesPerSecond = 0
-	if err := s.router.Reload(limits, nil); err != nil {
+	if err := s.router.Reload(router.Settings{Limits: limits}); err != nil {
 		t.Fatal(err)
 	}
 	p, err := c.Get(t.Context(), "/fast")
@@ -244,7 +245,7 @@ func (s *server) limit(tb testing.TB, n int) {
 	tb.Helper()
 	limits := s.router.Limits()
 	limits.MaxMessagesPerSecond = n
-	if err := s.router.Reload(limits, nil); err != nil {
+	if err := s.router.Reload(router.Settings{Limits: limits}); err != nil {
 		tb.Fatal(err)
 	}
 }

@@ -43,6 +43,9 @@ func proxy(r *http.Request) (*url.URL, error) {
 
 // answered says what a server answered that opened no WebSocket.
 func answered(r *http.Response) error {
+	if r.StatusCode == http.StatusBadRequest && r.Request.URL.Scheme == "http" { // that of a TLS port
+		return fmt.Errorf("the server answered %q: if it speaks TLS, say wss:// instead of ws://", r.Status)
+	}
 	if r.StatusCode != http.StatusServiceUnavailable {
 		return fmt.Errorf("the server answered %q and no WebSocket: is it a CLASP router?", r.Status)
 	}

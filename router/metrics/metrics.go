@@ -17,7 +17,10 @@ type Options struct {
 	Version, Revision string // of the program and of the source it was built from
 	Start             time.Time
 	Router            func() Router // asked at every scrape
-	Persistence       *Persistence  // nil when nothing is kept: then it has no metrics
+	Reloads           *Reloads
+	Persistence       *Persistence // nil when nothing is kept: then it has no metrics
+	// CertificateExpiry is asked at every scrape; nil without TLS.
+	CertificateExpiry func() time.Time
 }
 
 // Metrics is everything that one router shows.
@@ -49,10 +52,13 @@ func New(o Options) *Metrics {
 	m.registry.MustRegister(
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		build, start, m.listeners, routerCollector{o.Router},
+		build, start, m.listeners, o.Reloads.total, routerCollector{o.Router},
 	)
 	if o.Persistence != nil {
 		m.registry.MustRegister(o.Persistence.collectors()...)
+	}
+	if o.CertificateExpiry != nil {
+		m.registry.MustRegister(certificate(o.CertificateExpiry))
 	}
 	return m
 }

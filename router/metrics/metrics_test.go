@@ -20,8 +20,15 @@ var start = time.Date(2026, 11, 23, 9, 30, 0, 500_000_000, time.UTC)
 func options() metrics.Options {
 	return metrics.Options{
 		Version: "v1.2.3", Revision: "abc", Start: start,
-		Router:      func() metrics.Router { return metrics.Router{Sessions: 3, Subscriptions: 5, Params: 7} },
-		Persistence: metrics.NewPersistence(),
+		Router: func() metrics.Router {
+			return metrics.Router{
+				Sessions: 3, Subscriptions: 5, Params: 7,
+				AuthFailures: map[string]uint64{"signature": 11, "expired": 0}, Denied: map[string]uint64{"read": 13},
+			}
+		},
+		Reloads:           metrics.NewReloads(),
+		Persistence:       metrics.NewPersistence(),
+		CertificateExpiry: func() time.Time { return start.Add(time.Hour) },
 	}
 }
 
@@ -70,23 +77,32 @@ func TestScrape(t *testing.T) {
 		`# TYPE clasp_sessions_active gauge`, `clasp_sessions_active 3`,
 		`# TYPE clasp_subscriptions_active gauge`, `clasp_subscriptions_active 5`,
 		`# TYPE clasp_state_params_active gauge`, `clasp_state_params_active 7`,
+		`# TYPE clasp_auth_failures_total counter`, `clasp_auth_failures_total\{reason="signature"\} 11`, `clasp_auth_failures_total\{reason="expired"\} 0`,
+		`# TYPE clasp_acl_denied_total counter`, `clasp_acl_denied_total\{action="read"\} 13`,
 		`clasp_listener_up\{address="0.0.0.0:7330",transport="ws"\} 1`,
 		`clasp_listener_up\{address="0.0.0.0:7330",transport="quic"\} 0`,
+		`# TYPE clasp_tls_certificate_expiry_timestamp_seconds gauge`, `clasp_tls_certificate_expiry_timestamp_seconds 1.7954298005e\+09`,
 		`go_goroutines \d+`, `process_start_time_seconds .*`,
 		// Before anything has happened there is something to compare with.
 		`clasp_persist_duration_seconds_count 0`, `clasp_persist_failures_total 0`,
 		`clasp_persist_last_success_timestamp_seconds 0`, `clasp_restore_generation 0`,
+		`# TYPE clasp_config_reload_total counter`,
+		`clasp_config_reload_total\{result="success"\} 0`, `clasp_config_reload_total\{result="failure"\} 0`,
 	)
 
 	o.Persistence.Wrote(3*time.Millisecond, nil)
 	o.Persistence.Wrote(time.Second, errors.New("no space left on device"))
 	o.Persistence.Restored(-1)
+	o.Reloads.Count(true)
+	o.Reloads.Count(true)
+	o.Reloads.Count(false)
 	expectLines(t, scrape(t, m),
 		`# TYPE clasp_persist_duration_seconds histogram`,
 		`clasp_persist_duration_seconds_count 2`, `clasp_persist_duration_seconds_sum 1.003`,
 		`# TYPE clasp_persist_failures_total counter`, `clasp_persist_failures_total 1`,
 		`clasp_persist_last_success_timestamp_seconds 1.\d+e\+09`,
 		`clasp_restore_generation -1`,
+		`clasp_config_reload_total\{result="success"\} 2`, `clasp_config_reload_total\{result="failure"\} 1`,
 	)
 }
 
@@ -96,6 +112,15 @@ func TestWithoutPersistence(t *testing.T) {
 	o.Persistence = nil
 	if body := scrape(t, metrics.New(o)); strings.Contains(body, "clasp_persist_") || strings.Contains(body, "clasp_restore_") {
 		t.Errorf("metrics of state that is not kept:\n%s", body)
+	}
+}
+
+// TestWithoutTLS: a router without a certificate shows none that expired in 1970.
+func TestWithoutTLS(t *testing.T) {
+	o := options()
+	o.CertificateExpiry = nil
+	if body := scrape(t, metrics.New(o)); strings.Contains(body, "clasp_tls_") {
+		t.Errorf("metrics of a certificate that is not there:\n%s", body)
 	}
 }
 

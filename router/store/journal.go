@@ -31,14 +31,23 @@ const (
 	batchHead  = 24
 	batchMagic = 0xC1A59BA7
 
+	// maxSegment is how long a file may get while the database cannot be written: the next
+	// start reads all of it.
+	maxSegment = 256 << 20
+)
+
+// Variables for tests, which cannot write as much as it takes.
+var (
 	// turnAfter is from how many bytes on the other file is taken, if it may be.
-	turnAfter = 1 << 20
+	turnAfter int64 = 1 << 20
 	// growStep is how many bytes of zeros make a file longer, since to write over what is
 	// there is faster than to append (0.15 to 0.25 ms).
-	growStep = 1 << 20
+	growStep int64 = 1 << 20
 	// keepLong is how long a file may stay that is written over.
-	keepLong = 64 << 20
+	keepLong int64 = 64 << 20
 )
+
+var errJournalFull = errors.New("the journal is full, because the database cannot be written")
 
 // journal is what commits are written to. One goroutine writes; the floor may be raised by
 // another.
@@ -50,8 +59,9 @@ type journal struct {
 	written atomic.Uint64 // bytes, all in all
 	files   [2]segment
 	at      int  // the file that is written
-	refused bool // what stands at the end may be a batch that was refused
-	need    int  // bytes that there was no room for
+	refused bool // what stands at the end may be a batch that does not count
+	stuck   bool // the place at the end could not be written
+	need    int  // bytes that were to be written last
 }
 
 // segment is one of the files.
@@ -78,6 +88,7 @@ func (j *journal) append(batch []byte) error {
 	if _, err = s.file.WriteAt(batch, s.end); err == nil {
 		err = dataSync(s.file)
 	}
+	j.stuck = err != nil
 	if err != nil {
 		j.refused = true
 		return errors.Join(err, j.void())
@@ -108,7 +119,14 @@ func (j *journal) probe() error {
 	if err := j.void(); err != nil {
 		return err
 	}
-	_, err := j.room(j.need)
+	s, err := j.room(j.need)
+	if err == nil {
+		_, err = s.file.WriteAt(make([]byte, j.need), s.end)
+	}
+	if err == nil {
+		err = dataSync(s.file)
+	}
+	j.stuck = err != nil
 	return err
 }
 
@@ -116,11 +134,12 @@ func (j *journal) probe() error {
 func (j *journal) room(n int) (*segment, error) {
 	j.need = n
 	s := &j.files[j.at]
-	if other := &j.files[1-j.at]; s.end >= turnAfter && other.after <= j.floor.Load() {
-		if err := other.rewind(); err != nil {
-			return nil, err
-		}
+	if other := &j.files[1-j.at]; (s.end >= turnAfter || j.stuck) && other.after <= j.floor.Load() {
+		other.rewind()
 		j.at, s = 1-j.at, other
+	}
+	if s.end+int64(n) > maxSegment {
+		return nil, errJournalFull
 	}
 	if s.file == nil {
 		if err := j.create(s, segmentName(j.path, j.at)); err != nil {
@@ -151,17 +170,12 @@ func (j *journal) create(s *segment, name string) error {
 	return nil
 }
 
-// rewind lets a file be written over.
-func (s *segment) rewind() error {
+// rewind lets a file be written over. One that cannot be made shorter stays long.
+func (s *segment) rewind() {
 	s.end = segmentHead
-	if s.size <= keepLong {
-		return nil
+	if s.size > keepLong && s.file.Truncate(segmentHead) == nil {
+		s.size = segmentHead
 	}
-	if err := s.file.Truncate(segmentHead); err != nil {
-		return err
-	}
-	s.size = segmentHead
-	return nil
 }
 
 // grow makes a file at least so long: by a whole step, or, when there is no room for that,
@@ -211,7 +225,8 @@ func (j *journal) close(remove bool) error {
 	return all
 }
 
-// open takes over what a reader has found, so that writing goes on behind it.
+// open takes over what a reader has found, so that writing goes on behind it. What is no file
+// of this journal, and not empty, must have been set aside.
 func (j *journal) open(read *journalContent) error {
 	j.next = j.floor.Load()
 	for i := range j.files {
@@ -224,7 +239,14 @@ func (j *journal) open(read *journalContent) error {
 			return err
 		}
 		s := &j.files[i]
-		*s = segment{file: f, size: found.size, end: segmentHead}
+		*s = segment{file: f, size: max(found.size, segmentHead), end: segmentHead}
+		if !found.headed {
+			head := make([]byte, segmentHead)
+			sealSegment(head, j.salt)
+			if _, err := f.WriteAt(head, 0); err != nil {
+				return err
+			}
+		}
 		if n := len(found.batches); n > 0 {
 			last := found.batches[n-1]
 			s.end, s.after = last.end, last.number+1
@@ -233,6 +255,8 @@ func (j *journal) open(read *journalContent) error {
 			j.next, j.at = s.after, i
 		}
 	}
+	// Behind the last batch may be a part of one that nobody was told of.
+	j.refused = j.files[j.at].file != nil
 	return nil
 }
 

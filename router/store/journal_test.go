@@ -14,11 +14,7 @@ func openJournal(t testing.TB, path string, salt, floor uint64) *journal {
 	t.Helper()
 	j := &journal{path: path, salt: salt}
 	j.floor.Store(floor)
-	content, err := readJournal(path)
-	if err == nil {
-		err = j.open(content)
-	}
-	if err != nil {
+	if err := j.open(readJournal(path, salt)); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = j.close(false) })
@@ -49,11 +45,7 @@ func journaled(t testing.TB, path string, salt, floor uint64, records ...[]byte)
 // left reads what a database with this salt and floor does not have.
 func left(t testing.TB, path string, salt, floor uint64) (all []string, whole bool) {
 	t.Helper()
-	content, err := readJournal(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	batches, whole := content.since(salt, floor)
+	batches, whole := readJournal(path, salt).since(salt, floor)
 	for _, b := range batches {
 		all = append(all, fmt.Sprintf("%d %s", b.number, b.records))
 	}
@@ -192,11 +184,7 @@ func TestJournalDamage(t *testing.T) {
 			b[at+i] ^= byte(1 + random.IntN(255))
 		}
 		writeFile(t, name, b)
-		content, err := readJournal(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		batches, all := content.since(7, 0)
+		batches, all := readJournal(path, 7).since(7, 0)
 		for _, f := range batches {
 			if !bytes.Equal(f.records, records[f.number]) {
 				t.Fatalf("batch %d is not what it was", f.number)

@@ -8,19 +8,22 @@ import (
 	"encoding/binary"
 	"errors"
 	"hash/crc32"
+	"io"
 	"io/fs"
 	"math"
-	"os"
 	"slices"
+	"strings"
 )
 
 // journalContent is what is in the files of a journal.
 type journalContent struct{ segments [2]segmentContent }
 
 type segmentContent struct {
-	good    bool // it has a head
+	headed  bool // it has a head, which says the salt
 	salt    uint64
 	size    int64
+	junk    bool         // what is there says nothing
+	err     error        // why it cannot be read
 	batches []foundBatch // in the order of the file, which is that of their numbers
 }
 
@@ -30,41 +33,60 @@ type foundBatch struct {
 	end     int64
 }
 
-func (s *segmentContent) ours(salt uint64) bool { return s.good && s.salt == salt }
+// ours reports whether the file belongs to the journal with a salt.
+func (s *segmentContent) ours(salt uint64) bool {
+	return s.salt == salt && (s.headed || len(s.batches) > 0)
+}
 
-// readJournal reads the journal of the database at path. That there is none is no error, and
-// neither is damage: what can be read is what there is.
-func readJournal(path string) (*journalContent, error) {
+// foreign reports whether it is a file that has something, but nothing for the journal with a
+// salt.
+func (s *segmentContent) foreign(salt uint64) bool {
+	return s.err != nil || s.junk || len(s.batches) > 0 && s.salt != salt
+}
+
+// readJournal reads the journal of the database at path, whose salt is that unless a file says
+// another one. 0 is for a database that is lost. There is no error: what can be read is what
+// there is.
+func readJournal(path string, salt uint64) *journalContent {
 	c := new(journalContent)
 	for i := range c.segments {
-		b, err := os.ReadFile(segmentName(path, i))
+		s := &c.segments[i]
+		b, err := readSegment(segmentName(path, i))
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
-		if err != nil {
-			return nil, err
-		}
-		c.segments[i].read(b)
+		s.salt, s.err = salt, err
+		s.read(b)
 	}
-	return c, nil
+	return c
+}
+
+func readSegment(name string) ([]byte, error) {
+	f, err := openFile(name)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }() // it was only read
+	return io.ReadAll(f)
 }
 
 func (s *segmentContent) read(b []byte) {
 	s.size = int64(len(b))
 	n := len(journalMagic)
-	if len(b) < segmentHead || string(b[:n]) != journalMagic ||
-		binary.BigEndian.Uint32(b[n+8:]) != crc32.Checksum(b[:n+8], castagnoli) {
-		return
+	if len(b) >= segmentHead && string(b[:n]) == journalMagic &&
+		binary.BigEndian.Uint32(b[n+8:]) == crc32.Checksum(b[:n+8], castagnoli) {
+		s.headed, s.salt = true, binary.BigEndian.Uint64(b[n:])
 	}
-	s.good, s.salt = true, binary.BigEndian.Uint64(b[n:])
+	// One that was being made has a part of its head, or zeros.
+	s.junk = !s.headed && len(bytes.Trim(b, "\x00")) > 0 && !strings.HasPrefix(journalMagic, string(b[:min(n, len(b))]))
 	magic := binary.BigEndian.AppendUint32(nil, batchMagic)
 	last := uint64(0)
-	for at := segmentHead; ; {
+	for at := segmentHead; at < len(b); {
 		// Behind damage there may be more that is good. What is left of an earlier use has
 		// lower numbers.
 		skip := bytes.Index(b[at:], magic)
 		if skip < 0 {
-			return
+			break
 		}
 		at += skip
 		number, records, ok := readBatch(b[at:], s.salt)
@@ -76,6 +98,7 @@ func (s *segmentContent) read(b []byte) {
 		s.batches = append(s.batches, foundBatch{number, records, int64(at)})
 		last = number
 	}
+	s.junk = s.junk && len(s.batches) == 0
 }
 
 func readBatch(b []byte, salt uint64) (number uint64, records []byte, ok bool) {
@@ -99,7 +122,7 @@ func (c *journalContent) since(salt, floor uint64) (batches []foundBatch, whole 
 		}
 	}
 	batches = slices.DeleteFunc(batches, func(b foundBatch) bool { return b.number < floor })
-	slices.SortFunc(batches, func(a, b foundBatch) int { return cmp.Compare(a.number, b.number) })
+	sortBatches(batches)
 	for i, b := range batches {
 		if b.number != floor+uint64(i) {
 			return batches, false
@@ -108,34 +131,27 @@ func (c *journalContent) since(salt, floor uint64) (batches []foundBatch, whole 
 	return batches, true
 }
 
-// foreign reports whether there are batches of another database.
-func (c *journalContent) foreign(salt uint64) bool {
-	return slices.ContainsFunc(c.segments[:], func(s segmentContent) bool {
-		return s.good && s.salt != salt && len(s.batches) > 0
-	})
+// all returns the batches of a journal whose database is lost, and the highest epoch of
+// their records.
+func (c *journalContent) all() (batches []foundBatch, epoch uint32) {
+	batches = append(c.segments[0].batches[:len(c.segments[0].batches):len(c.segments[0].batches)], c.segments[1].batches...)
+	sortBatches(batches)
+	return batches, epochOf(batches)
 }
 
-// anySalt is that of a journal whose database is lost.
-func (c *journalContent) anySalt() (salt uint64, ok bool) {
-	for _, s := range c.segments {
-		if s.good && len(s.batches) > 0 {
-			return s.salt, true
-		}
-	}
-	return 0, false
+func sortBatches(batches []foundBatch) {
+	slices.SortFunc(batches, func(a, b foundBatch) int { return cmp.Compare(a.number, b.number) })
 }
 
-// epoch is the highest that any of its records says.
-func (c *journalContent) epoch() (highest uint32) {
-	for _, s := range c.segments {
-		for _, b := range s.batches {
-			for rest := b.records; len(rest) > 0; {
-				_, after, err := readRecord(rest, math.MaxUint32)
-				if err != nil {
-					break // Load says so
-				}
-				highest, rest = max(highest, recordEpoch(rest)), after
+// epochOf is the highest epoch that any record of batches says.
+func epochOf(batches []foundBatch) (highest uint32) {
+	for _, b := range batches {
+		for rest := b.records; len(rest) > 0; {
+			_, after, err := readRecord(rest, math.MaxUint32)
+			if err != nil {
+				break // eachRecord says so
 			}
+			highest, rest = max(highest, recordEpoch(rest)), after
 		}
 	}
 	return highest

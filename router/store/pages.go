@@ -118,7 +118,7 @@ func readMeta(r io.ReaderAt, at int64) (*pages, error) {
 		return nil, fmt.Errorf("%w: version %d", errNewerPages, v)
 	}
 	h := fnv.New64a()
-	h.Write(m[:56])
+	_, _ = h.Write(m[:56]) // never fails (hash.Hash)
 	if native.Uint32(m[4:]) != boltVersion || h.Sum64() != native.Uint64(m[56:]) {
 		return nil, errMeta
 	}

@@ -26,7 +26,8 @@ type Recovery struct {
 
 	path string
 	made time.Time // when the generation was
-	salt uint64    // of the journal whose database is lost, 0 if there is none
+
+	journaled bool // the journal of the lost file has been taken over
 }
 
 // SetAside is a file that could not be used. It is left as it was, under another name.
@@ -72,17 +73,37 @@ func (r *Recovery) run(now time.Time) error {
 	}
 
 	// What the journal has is newer than any copy.
-	journal, err := readJournal(r.path)
-	if err != nil {
-		return err
-	}
-	var left bool
-	r.salt, left = journal.anySalt()
-	r.Epoch = max(r.Epoch, journal.epoch())
+	batches, epoch := readJournal(r.path, 0).all()
+	r.journaled = len(batches) > 0
+	r.Epoch = max(r.Epoch, epoch)
 
 	temp, err := r.restore(now)
 	if err != nil {
 		return err
+	}
+	aside, err := named(r.path, badInfix)
+	if err != nil {
+		return err
+	}
+	if temp == "" {
+		// Counted by name, so that it is the same for a start after one that got no further.
+		before := len(aside)
+		if bad == nil && before > 0 {
+			before-- // the last one is what that start has set aside
+		}
+		r.Epoch = max(r.Epoch, uint32(before)*lostEpochs)
+		if bad != nil || r.journaled || len(aside) > 0 {
+			r.Number = -1
+		}
+	}
+	if r.journaled && temp == "" {
+		temp = r.path + tempInfix + "restore"
+	}
+	if temp != "" {
+		// Before it is in its place: after a crash from then on it is a good file.
+		if err := restamp(temp, r.Epoch+lostEpochs, batches); err != nil {
+			return err
+		}
 	}
 	if bad != nil {
 		// As late as this, so that whatever fails before it is tried again by the next start.
@@ -92,17 +113,6 @@ func (r *Recovery) run(now time.Time) error {
 	}
 	if temp == "" {
 		r.Fresh = true
-		// Counted by name, so that it is the same for a start after one that got no further.
-		aside, err := named(r.path, badInfix)
-		if err != nil {
-			return err
-		}
-		if len(aside) > 0 {
-			r.Number = -1
-			r.Epoch = max(r.Epoch, uint32(len(aside)-1)*lostEpochs)
-		} else if left {
-			r.Number = -1
-		}
 		return nil
 	}
 	return replace(temp, r.path)
@@ -142,29 +152,30 @@ func (r *Recovery) restore(now time.Time) (temp string, err error) {
 		if err := copyFile(g.name, temp); err != nil {
 			return "", err
 		}
-		// In the copy before it is in its place: after a crash from then on it is a good file.
-		if err := restamp(temp, r.Epoch+lostEpochs); err != nil {
-			return "", err
-		}
 		r.Generation, r.Number, r.made = g.name, n, g.made
 		return temp, nil
 	}
 	return "", nil
 }
 
-// restamp gives a copy the epoch of a file that was lost, not closed in order.
-func restamp(name string, epoch uint32) error {
+// restamp makes a copy, or a new database, one of an epoch that was not closed in order, with
+// the records of a journal. Its own journal begins anew.
+func restamp(name string, epoch uint32, batches []foundBatch) error {
 	db, err := bolt.Open(name, fileMode, &bolt.Options{Timeout: time.Second, FreelistType: bolt.FreelistMapType})
 	if err != nil {
 		return err
 	}
+	d := disk{about: about{Format: fileFormat, Epoch: epoch, Salt: newSalt()}}
 	err = db.Update(func(tx *bolt.Tx) error {
-		a, err := readAbout(tx.Bucket(aboutBucket).Get)
-		if err != nil {
+		if err := d.head(tx); err != nil {
 			return err
 		}
-		a.Epoch, a.Clean = epoch, false
-		return a.write(tx)
+		for _, b := range batches {
+			if err := fold(tx, b.records, epoch); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 	return errors.Join(err, db.Close())
 }
@@ -199,13 +210,17 @@ func (r Recovery) String() string {
 		fmt.Fprintf(&b, "The state is restored from %s: what was written after %s is not in it. ",
 			r.Generation, r.made.Format(time.RFC3339))
 		if !present {
-			fmt.Fprintf(&b, "To start with an empty state instead, move all %s%s* away as well. ", r.path, genInfix)
+			fmt.Fprintf(&b, "To start with an empty state instead, move all %s%s* and %[1]s%[3]s* away as well. ", r.path, genInfix, journalInfix)
 		}
 	case r.Number < 0:
-		fmt.Fprintf(&b, "There is no good copy of it: the state is empty. ")
+		b.WriteString("There is no good copy of it: the state is empty")
+		if r.journaled {
+			b.WriteString(", but for the last commits, which its journal still had")
+		}
+		b.WriteString(". ")
 	}
-	if r.Number != 0 && r.salt != 0 {
-		b.WriteString("The commits that its journal still has are kept. ")
+	if r.Number > 0 && r.journaled {
+		b.WriteString("But for the last commits, which its journal still had. ")
 	}
 	if newer {
 		b.WriteString("A newer version of clasp has written what cannot be used: " +

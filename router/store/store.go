@@ -88,6 +88,8 @@ type Store struct {
 	round round
 	found []foundBatch // in the journal; Load takes them
 
+	forgotten uint64 // as the file says it
+
 	closing  sync.Once
 	closeCtx context.Context // set by the first Close, before the queue is closed
 	closeErr error           // set before done is closed
@@ -141,8 +143,7 @@ func (s *Store) open() (err error) {
 	if s.recovery.Number != 0 || len(s.recovery.SetAside) > 0 {
 		s.log.Warn(s.recovery.String())
 	}
-	s.epoch = s.nextEpoch(true)
-	s.disk.about = about{Format: fileFormat, Salt: s.recovery.salt}
+	s.disk.about = about{Format: fileFormat, Clean: true, Salt: newSalt()}
 	err = s.disk.reopen()
 	if err == nil {
 		if err := s.disk.view(func(db *bolt.DB) error { return db.View(s.read) }); err != nil {
@@ -152,14 +153,19 @@ func (s *Store) open() (err error) {
 	if err != nil && !(full(err) && s.recovery.Fresh) {
 		return writeError(err)
 	}
-	if s.disk.about.Salt == 0 {
-		s.disk.about.Salt = newSalt()
+	if err := s.openJournal(); err != nil {
+		return writeError(err)
+	}
+	before := s.disk.about
+	s.epoch = s.nextEpoch(before.Clean && len(s.found) == 0)
+	if e := epochOf(s.found); e > before.Epoch {
+		s.epoch = max(s.epoch, e+lostEpochs) // it is the file of an earlier run
 	}
 	s.disk.about.Epoch, s.disk.about.Clean = s.epoch, false
-	if err := s.openJournal(); err != nil {
-		return err
+	s.base = uint64(s.epoch) << epochShift
+	if s.forgotten > 0 {
+		s.base = max(s.base, s.forgotten+uint64(s.epoch-before.Epoch)<<epochShift)
 	}
-	s.base = max(s.base, uint64(s.epoch)<<epochShift)
 	// The epoch must be on the disk before a client hears of its revisions. When the disk
 	// is full this is done with the first transaction that succeeds.
 	_ = s.write(nil) // Health tells
@@ -173,22 +179,34 @@ func newSalt() uint64 {
 	return binary.BigEndian.Uint64(b[:])
 }
 
-// openJournal finds the commits that the database does not have.
+// openJournal finds the commits that the database does not have. A file that is none of its
+// journal is set aside.
 func (s *Store) openJournal() error {
-	content, err := readJournal(s.o.Path)
-	if err != nil {
-		return err
-	}
 	about := s.disk.about
+	content := readJournal(s.o.Path, about.Salt)
+	for i := range content.segments {
+		if !content.segments[i].foreign(about.Salt) {
+			continue
+		}
+		name := segmentName(s.o.Path, i)
+		to, err := stamped(s.o.Path, badInfix, time.Now(), fmt.Sprint("-journal", i))
+		if err == nil {
+			err = replace(name, to)
+		}
+		if err != nil {
+			return fmt.Errorf("set aside %s, which is no journal of %s: %w", name, s.o.Path, err)
+		}
+		if err := content.segments[i].err; err != nil || s.recovery.Number == 0 { // else what is in it has been taken over
+			s.log.Warn("a journal that does not belong to the state is set aside", "path", name, "now", to, "error", err)
+		}
+		content.segments[i] = segmentContent{}
+	}
 	found, whole := content.since(about.Salt, about.Floor)
-	if !whole && s.recovery.Number == 0 {
+	if !whole {
 		s.log.Warn("commits are missing: the journal is damaged",
 			"path", segmentName(s.o.Path, 0), "from", about.Floor, "left", len(found))
 	}
 	s.found = found
-	if content.foreign(about.Salt) {
-		s.log.Warn("the journal beside the state belongs to another one and is not used", "path", segmentName(s.o.Path, 0))
-	}
 	s.journal.salt = about.Salt
 	s.journal.floor.Store(about.Floor)
 	return s.journal.open(content)
@@ -219,11 +237,8 @@ func (s *Store) read(tx *bolt.Tx) error {
 		return fmt.Errorf("read %s: %w", s.o.Path, err)
 	}
 	s.disk.about = about
-	s.epoch = s.nextEpoch(about.Clean)
-	if last, err := readForgotten(bucket, s.epoch); err != nil {
+	if s.forgotten, err = readForgotten(bucket, about.Epoch); err != nil {
 		return fmt.Errorf("read %s: %w", s.o.Path, err)
-	} else if last > 0 {
-		s.base = last
 	}
 	return nil
 }
@@ -243,20 +258,10 @@ const windowsFull = syscall.Errno(112)
 // the changed ones of the first checkpoint. Call it once, before Start. The file is read
 // without mapping it, so that it does not count towards the process's memory.
 func (s *Store) Load(restore func(r Record, journaled bool)) error {
-	if s.disk.db == nil {
-		return nil // there is none yet, for lack of room
+	var err error
+	if s.disk.db != nil { // else there is none yet, for lack of room
+		err = walkFile(s.o.Path, s.loadRecord(restore))
 	}
-	err := walkFile(s.o.Path, func(bucket string, key, value []byte) error {
-		switch bucket {
-		case string(paramsBucket), string(gone0Bucket), string(gone1Bucket):
-			r, _, err := readRecord(value, s.epoch)
-			if err == nil {
-				restore(r, false)
-			}
-			return err
-		}
-		return nil
-	})
 	if err == nil {
 		// Last, since at the same revision the later one counts.
 		err = eachRecord(s.found, s.epoch, func(r Record) error {
@@ -270,6 +275,21 @@ func (s *Store) Load(restore func(r Record, journaled bool)) error {
 	s.found = nil
 	s.settled.Store(s.journal.next)
 	return nil
+}
+
+// loadRecord hands the records of an entry of the database to restore.
+func (s *Store) loadRecord(restore func(Record, bool)) func(bucket string, key, value []byte) error {
+	return func(bucket string, _, value []byte) error {
+		switch bucket {
+		case string(paramsBucket), string(gone0Bucket), string(gone1Bucket):
+			r, _, err := readRecord(value, s.epoch)
+			if err == nil {
+				restore(r, false)
+			}
+			return err
+		}
+		return nil
+	}
 }
 
 // Base is the revision that addresses begin after which the file does not know.

@@ -158,14 +158,16 @@ func (im *Import) open() error {
 
 // vacant makes sure that nothing would be overwritten.
 func (im *Import) vacant() error {
-	_, err := os.Lstat(im.path)
-	if err == nil {
-		return fmt.Errorf("%w: move it away first", fs.ErrExist)
+	for _, name := range []string{im.path, segmentName(im.path, 0), segmentName(im.path, 1)} {
+		_, err := os.Lstat(name)
+		if err == nil {
+			return fmt.Errorf("%s: %w: move it away first", name, fs.ErrExist)
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
 	}
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	return err
+	return nil
 }
 
 // Add takes a record. It is fastest in address order, and with any other the result is the

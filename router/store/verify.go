@@ -43,15 +43,17 @@ func Check(path string) (Report, error) {
 // walkJournal calls f with every record of the journal that the file of the report does not
 // have, a view into memory that stays, and counts them.
 func walkJournal(path string, report *Report, f func(Record) error) error {
-	journal, err := readJournal(path)
-	if err != nil {
-		return err
+	journal := readJournal(path, report.salt)
+	for i := range journal.segments {
+		if s := &journal.segments[i]; s.err != nil || s.junk {
+			return damage(reasonDamaged, "journal: %s is none (%v)", segmentName(path, i), s.err)
+		}
 	}
 	batches, whole := journal.since(report.salt, report.floor)
 	if !whole {
 		return damage(reasonDamaged, "journal: commits are missing from number %d on", report.floor)
 	}
-	return eachRecord(batches, report.Epoch, func(r Record) error {
+	return eachRecord(batches, max(report.Epoch, epochOf(batches)), func(r Record) error {
 		report.Journaled++
 		return f(r)
 	})

@@ -17,7 +17,7 @@ var Hello = wire.AppendHello(nil, wire.Hello{Version: wire.Version, Features: 0x
 // is registered with t.Cleanup later.
 func Router(t testing.TB, l router.Limits) *router.Router {
 	t.Helper()
-	r, err := router.New(router.Options{Name: "test router", Limits: l})
+	r, err := router.New(router.Options{Name: "test router", Settings: router.Settings{Limits: l}})
 	if err != nil {
 		t.Fatal(err)
 	}

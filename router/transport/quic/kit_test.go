@@ -59,7 +59,7 @@ func (g *rig) again(t testing.TB) {
 	t.Helper()
 	var err error
 	g.Router, err = router.New(router.Options{
-		Name: "test router", Limits: g.limits, Logger: slog.New(slog.NewTextHandler(&g.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Name: "test router", Settings: router.Settings{Limits: g.limits}, Logger: slog.New(slog.NewTextHandler(&g.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
 	if err != nil {
 		t.Fatal(err)

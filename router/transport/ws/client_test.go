@@ -6,6 +6,7 @@ package ws_test
 import (
 	"bufio"
 	"bytes"
+	"crypto/tls"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -106,6 +107,9 @@ func (g *rig) socket() (*client, error) {
 	conn, err := d.Dial("tcp", g.addr)
 	if err != nil {
 		return nil, err
+	}
+	if g.trust != nil {
+		conn = tls.Client(conn, g.trust)
 	}
 	return &client{Conn: conn, in: bufio.NewReaderSize(conn, 4<<10)}, nil
 }

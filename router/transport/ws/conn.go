@@ -2,8 +2,6 @@ package ws
 
 import (
 	"encoding/binary"
-	"errors"
-	"log/slog"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -19,52 +17,16 @@ import (
 // cut. Cut at once, what it has not read yet would be lost with it.
 const linger = 2 * time.Second
 
-// listener makes each connection one of ours and counts it.
-type listener struct {
-	net.Listener
-	open *atomic.Int64
-	log  *slog.Logger
-	told throttled
-}
-
-// throttled logs what may happen a thousand times a second, but not as often.
-type throttled struct{ last atomic.Int64 }
-
-func (t *throttled) log(l *slog.Logger, text string, args ...any) {
-	const every = 10 * time.Second
-	now := time.Now().UnixNano()
-	if last := t.last.Load(); now-last >= int64(every) && t.last.CompareAndSwap(last, now) {
-		l.Warn(text, args...)
-	}
-}
-
-func (l *listener) Accept() (net.Conn, error) {
-	c, err := l.Listener.Accept()
-	if err != nil {
-		// No descriptors left, most likely: net/http tries again for ever, silently.
-		if !errors.Is(err, net.ErrClosed) {
-			l.told.log(l.log, "cannot accept a connection; going on", "open", l.open.Load(), "error", err)
-		}
-		return nil, err
-	}
-	l.open.Add(1)
-	wrapped := &conn{Conn: c, open: l.open}
-	if sc, ok := c.(syscall.Conn); ok {
-		if raw, err := sc.SyscallConn(); err == nil {
-			wrapped.raw = raw
-		}
-	}
-	return wrapped, nil
-}
-
 // conn is a connection that says when its input is exhausted, and the router's way
 // back to the client.
 type conn struct {
 	net.Conn
-	raw   syscall.RawConn // nil where input cannot be read ahead
-	open  *atomic.Int64
-	close sync.Once
-	said  atomic.Bool // goodbye has been said: nothing may follow it
+	out     net.Conn        // what frames are written to: Conn, or the TLS above it
+	raw     syscall.RawConn // nil where input cannot be read ahead
+	leave   func()          // tells the door
+	refusal string          // why this one may not become a session, "" if it may
+	close   sync.Once
+	said    atomic.Bool // goodbye has been said: nothing may follow it
 
 	// Owned by the reader.
 	idle  func()  // called when there is nothing more to read
@@ -106,7 +68,7 @@ var inputs = sync.Pool{New: func() any {
 func (c *conn) Close() error {
 	err := net.ErrClosed
 	c.close.Do(func() {
-		c.open.Add(-1)
+		c.leave()
 		err = c.Conn.Close()
 	})
 	return err
@@ -122,7 +84,7 @@ func (w way) Write(b []byte) error {
 	if w.said.Load() {
 		return nil // too late: the client has gone
 	}
-	_, err := w.conn.Conn.Write(b)
+	_, err := w.out.Write(b)
 	return err
 }
 
@@ -132,8 +94,10 @@ func (w way) Limit(d time.Duration) { _ = w.SetWriteDeadline(time.Now().Add(d)) 
 // Finish sends a close frame with the reason, and lets the client read it.
 func (w way) Finish(r router.Reason) {
 	w.goodbye(closeFrame(int(r.CloseCode()), r.Text()))
-	if half, ok := w.Conn.(interface{ CloseWrite() error }); ok {
-		_ = half.CloseWrite()
+	for _, c := range []net.Conn{w.out, w.Conn} { // TLS has an end of its own
+		if half, ok := c.(interface{ CloseWrite() error }); ok {
+			_ = half.CloseWrite()
+		}
 	}
 	_ = w.SetReadDeadline(time.Now().Add(linger))
 }
@@ -145,7 +109,7 @@ func (w way) Abort() { _ = w.conn.Close() }
 func (c *conn) goodbye(frame []byte) {
 	c.said.Store(true)
 	_ = c.SetWriteDeadline(time.Now().Add(linger))
-	_, _ = c.Conn.Write(frame)
+	_, _ = c.out.Write(frame)
 }
 
 // Opcodes of control frames (RFC 6455 section 5.5), with the bit that says that the

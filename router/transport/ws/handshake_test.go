@@ -63,7 +63,7 @@ func TestBrowserHeaders(t *testing.T) {
 // 5.1: "A plain HTTP GET or HEAD of `/` that asks for no upgrade gets 200 and a short text"
 func TestPlainRequest(t *testing.T) {
 	g := start(t)
-	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: patience}
+	client := http.Client{Timeout: patience}
 	for _, method := range []string{http.MethodGet, http.MethodHead} {
 		req, err := http.NewRequest(method, "http://"+g.addr+"/", nil)
 		if err != nil {
@@ -80,6 +80,9 @@ func TestPlainRequest(t *testing.T) {
 		}
 		if method == http.MethodGet && (len(text) == 0 || len(text) > 500 || !strings.HasPrefix(res.Header.Get("Content-Type"), "text/plain")) {
 			t.Errorf("GET / answers %q", text)
+		}
+		if !res.Close {
+			t.Errorf("%s / keeps its place, which sessions may need", method)
 		}
 	}
 }

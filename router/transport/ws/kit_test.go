@@ -4,6 +4,7 @@ package ws_test
 
 import (
 	"context"
+	"crypto/tls"
 	"net"
 	"os"
 	"runtime"
@@ -34,14 +35,21 @@ type rig struct {
 	*router.Router
 	server *ws.Server
 	addr   string
+	trust  *tls.Config // what its clients connect with; nil = without TLS
 }
 
 // start runs a router on a port of its own until the test ends, and then holds goroutines, descriptors and the router's own
 // counts against what they were. Subtests that run in parallel share the rig of their parent.
 func start(t *testing.T, options ...func(*router.Options)) *rig {
 	t.Helper()
+	return startOn(t, ws.Options{}, options...)
+}
+
+// startOn is start for a server that listens in a way of its own.
+func startOn(t *testing.T, how ws.Options, options ...func(*router.Options)) *rig {
+	t.Helper()
 	before := inUse()
-	o := router.Options{Name: "test router", Limits: router.Limits{WelcomeSnapshot: 10_000}}
+	o := router.Options{Name: "test router", Settings: router.Settings{Limits: router.Limits{WelcomeSnapshot: 10_000}}}
 	for _, set := range options {
 		set(&o)
 	}
@@ -49,11 +57,11 @@ func start(t *testing.T, options ...func(*router.Options)) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := ws.Listen(r, "127.0.0.1:0")
+	s, err := ws.Listen(r, "127.0.0.1:0", how)
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := &rig{r, s, s.Addr().String()}
+	g := &rig{Router: r, server: s, addr: s.Addr().String()}
 	t.Cleanup(func() {
 		// The clients' own clean-up has run by now.
 		g.settled(t)

@@ -6,18 +6,19 @@
 package ws
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
-	"sync/atomic"
 	"time"
 
 	"github.com/gorilla/websocket"
 
 	"github.com/clasp-studio/clasp/router"
+	"github.com/clasp-studio/clasp/router/sites"
 	"github.com/clasp-studio/clasp/router/wire"
 )
 
@@ -33,19 +34,32 @@ type Server struct {
 	listener net.Listener
 	http     http.Server
 	upgrader websocket.Upgrader
-	open     atomic.Int64 // connections, those still shaking hands included
-	refused  throttled
+	sites    func() sites.Rules
+	foreign  throttled // pages of other sites
 	served   chan struct{}
 }
 
+// Options say how a server listens. The zero value is a plain port for everybody.
+type Options struct {
+	// TLS makes it a TLS port; nil = plain. HTTP/1.1 is all that is spoken: WebSocket
+	// begins with it.
+	TLS *tls.Config
+	// Sites returns which web pages may connect, and under which names. It is asked at
+	// every request, by many goroutines; nil = pages of any site.
+	Sites func() sites.Rules
+}
+
 // Listen binds an address ("host:port") and serves on it.
-func Listen(r *router.Router, addr string) (*Server, error) {
+func Listen(r *router.Router, addr string, o Options) (*Server, error) {
 	l, err := net.Listen(network(addr), addr)
 	if err != nil {
 		return nil, fmt.Errorf("listen for WebSocket on %s: %w", addr, err)
 	}
-	s := &Server{router: r, served: make(chan struct{})}
-	s.listener = &listener{Listener: l, open: &s.open, log: r.Logger()}
+	s := &Server{router: r, sites: o.Sites, served: make(chan struct{})}
+	if s.sites == nil {
+		s.sites = func() sites.Rules { return sites.Rules{} }
+	}
+	s.listener = newDoor(l, r)
 	s.upgrader = websocket.Upgrader{
 		// The client's frames are small and our frames bypass gorilla: 512 bytes are
 		// all an idle connection holds.
@@ -54,20 +68,29 @@ func Listen(r *router.Router, addr string) (*Server, error) {
 		WriteBufferSize: 512,
 		// Browsers fail without the echo of what they offer (section 5.1).
 		Subprotocols: []string{"clasp"},
-		CheckOrigin:  func(*http.Request) bool { return true },
+		CheckOrigin:  func(*http.Request) bool { return true }, // serve has
 	}
+	http1 := new(http.Protocols)
+	http1.SetHTTP1(true)
 	s.http = http.Server{
 		Handler:           http.HandlerFunc(s.serve),
+		Protocols:         http1,
+		TLSConfig:         o.TLS,
+		ConnContext:       withRefusal,
 		ReadHeaderTimeout: handshakeTimeout,
 		ReadTimeout:       handshakeTimeout,
 		WriteTimeout:      handshakeTimeout,
 		IdleTimeout:       handshakeTimeout,
 		MaxHeaderBytes:    16 << 10,
-		ErrorLog:          slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug), // every stray byte of a port scan
+		ErrorLog:          slog.NewLogLogger(r.Logger().Handler(), slog.LevelDebug), // every stray byte of a port scan
 	}
 	go func() {
 		defer close(s.served)
-		if err := s.http.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
+		serve := s.http.Serve
+		if o.TLS != nil {
+			serve = func(l net.Listener) error { return s.http.ServeTLS(l, "", "") }
+		}
+		if err := serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
 			r.Logger().Error("no longer accepting WebSocket connections: restart the router", "address", addr, "error", err)
 		}
 	}()
@@ -101,11 +124,15 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		s.servePlain(w, r)
 		return
 	}
-	if limit := s.router.Limits().MaxConnections; limit > 0 && s.open.Load() > int64(limit) {
-		s.refused.log(s.router.Logger(), "refused a connection: the limit of connections is reached", "remote", r.RemoteAddr, "limit", limit)
+	if refusal, over := r.Context().Value(refusalKey{}).(string); over {
 		w.Header().Set("Connection", "close")
 		w.Header().Set("Retry-After", "5")
-		http.Error(w, fmt.Sprintf("this router holds its limit of %d connections", limit), http.StatusServiceUnavailable)
+		http.Error(w, refusal, http.StatusServiceUnavailable)
+		return
+	}
+	if err := s.sites().Allowed(r.Header.Get("Origin"), r.Host); err != nil {
+		s.foreign.log(s.router.Logger(), "refused a connection: "+err.Error(), "remote", r.RemoteAddr)
+		http.Error(w, err.Error(), http.StatusForbidden)
 		return
 	}
 	c, err := s.upgrader.Upgrade(w, r, nil)
@@ -119,7 +146,12 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 
 // servePlain answers what is no WebSocket: health checks rely on it (section 5.1).
 func (s *Server) servePlain(w http.ResponseWriter, r *http.Request) {
+	// Kept alive, it would hold a place that a session may need.
+	w.Header().Set("Connection", "close")
+	err := s.sites().Own(r.Header.Get("Origin"), r.Host)
 	switch {
+	case err != nil:
+		http.Error(w, err.Error(), http.StatusForbidden)
 	case r.URL.Path != "/":
 		http.Error(w, "nothing here: CLASP clients connect by WebSocket", http.StatusNotFound)
 	case r.Method != http.MethodGet && r.Method != http.MethodHead:
@@ -133,14 +165,15 @@ func (s *Server) servePlain(w http.ResponseWriter, r *http.Request) {
 
 // session serves one connection until it ends.
 func (s *Server) session(c *websocket.Conn) {
-	under, ok := c.NetConn().(*conn)
-	if !ok {
-		_ = c.Close() // cannot be: the listener makes them
+	under := below(c.NetConn())
+	if under == nil {
+		_ = c.Close() // cannot be: the door makes them
 		return
 	}
+	under.out = c.NetConn()
 	_ = under.SetDeadline(time.Time{}) // the handshake's is over
 	sess, ok := s.router.Open(way{under}, router.Peer{
-		Transport: "ws", Remote: under.RemoteAddr().String(), Framing: router.WebSocket, Ping: pingFrame,
+		Transport: "ws", Remote: under.RemoteAddr().String(), Source: sourceOf(under.RemoteAddr()), Framing: router.WebSocket, Ping: pingFrame,
 	})
 	if !ok {
 		way{under}.Finish(router.ReasonShutdown)
@@ -177,7 +210,7 @@ func (s *Server) read(c *websocket.Conn, under *conn, sess *router.Session) rout
 			continue // NextReader passes over the rest
 		}
 		// Room for the longest frame header besides the payload.
-		limit := s.router.Limits().MaxMessageSize + frameHeader
+		limit := sess.Limit() + frameHeader
 		data, err := msg.read(r, limit)
 		switch {
 		case errors.Is(err, errTooBig):

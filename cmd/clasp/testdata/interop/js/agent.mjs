@@ -44,8 +44,9 @@ function find(name) {
 }
 
 const operations = {
-  async open({ client, url, reconnect }, push) {
-    const clasp = new Clasp(url, { name: client, reconnect: reconnect > 0, reconnectInterval: reconnect });
+  async open({ client, url, reconnect, token }, push) {
+    const builder = Clasp.builder(url).withName(client).withReconnect(reconnect > 0, reconnect).withToken(token);
+    const clasp = new Clasp(url, builder.getOptions()); // the builder's connect() comes too soon for the callbacks
     clasp.onConnect(() => push({ event: 'connect', client }));
     clasp.onDisconnect(() => push({ event: 'disconnect', client }));
     clients.set(client, clasp);

@@ -46,8 +46,8 @@ class Agent:
         self.clients = {}
         self.unsubscribers = {}
 
-    async def open(self, client, url, reconnect=0):
-        clasp = Clasp(url, name=client, reconnect=reconnect > 0, reconnect_interval=reconnect / 1000)
+    async def open(self, client, url, reconnect=0, token=None):
+        clasp = Clasp(url, name=client, token=token, reconnect=reconnect > 0, reconnect_interval=reconnect / 1000)
         clasp.on_connect(lambda: self.push({"event": "connect", "client": client}))
         clasp.on_disconnect(lambda reason: self.push({"event": "disconnect", "client": client}))
         clasp.on_error(lambda error: self.push({"event": "error", "client": client, "error": repr(error)}))
