@@ -6,11 +6,6 @@ import "strings"
 
 // unavailable shrinks as features arrive: take the line out with the feature.
 var unavailable = []struct{ option, feature string }{
-	{"quic.enabled", "QUIC"},
-	{"udp.enabled", "the UDP transport"},
-	{"tcp.enabled", "the TCP transport"},
-	{"discovery.mdns.enabled", "mDNS"},
-	{"discovery.udp.enabled", "UDP discovery"},
 	{"security.pairing.enabled", "pairing"},
 	{"tui", "the dashboard"},
 }

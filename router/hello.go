@@ -63,7 +63,7 @@ func (s *Session) greet(b *batch, payload []byte) {
 		s.turnAway(b, len(m.Token) == 0, err)
 		return
 	}
-	s.id = newSessionID()
+	s.id = NewID()
 	s.admit(grant)
 	s.greeted.Store(true)
 	s.respond(b, wire.Fire, func(dst []byte) []byte {
@@ -103,8 +103,8 @@ func (s *Session) logStart() {
 	<-done
 }
 
-// newSessionID returns a random UUID (RFC 9562 section 5.4).
-func newSessionID() string {
+// NewID returns a random UUID (RFC 9562 section 5.4), as sessions and routers have.
+func NewID() string {
 	var u [16]byte
 	rand.Read(u[:]) // never fails (crypto/rand)
 	u[6] = u[6]&0x0f | 0x40

@@ -20,6 +20,7 @@ const (
 	ReasonExpired                // the token has expired (section 10)
 	ReasonBadFrame               // bytes that are no frame, on a byte stream (section 1)
 	ReasonEvicted                // made room for others before its address had proved itself (section 12)
+	ReasonFull                   // no room for another connection once its address had proved itself
 )
 
 // reasons holds, for each reason, its label, the WebSocket close code that goes
@@ -44,6 +45,7 @@ var reasons = [...]struct {
 	ReasonExpired:         {"expired", 1008, "the token has expired"},
 	ReasonBadFrame:        {"bad_frame", 1002, "bytes that are no CLASP frame"},
 	ReasonEvicted:         {"evicted", 1013, "made room for others"},
+	ReasonFull:            {"full", 1013, "this router holds its limit of connections"},
 }
 
 // String returns the label used in logs and metrics.

@@ -18,7 +18,7 @@ import (
 
 // Limits bound what one client, and all together, may use.
 type Limits struct {
-	MaxConnections       int           // open connections, 0 = no limit
+	MaxConnections       int           // open connections of all transports together, 0 = no limit
 	MaxConnectionsPerIP  int           // of them from one address, an IPv6 /64 counting as one, 0 = no limit
 	MaxMessageSize       int           // bytes of payload in one transport message, 0 = 65535
 	MaxSubscriptions     int           // patterns a session, 0 = no limit (protocol section 8)
@@ -84,6 +84,8 @@ type Router struct {
 	changes changes
 
 	sessions  registry
+	connected crowd
+	told      crowd // over a limit, and being told so
 	schedule  schedule
 	announced announced
 	deferred  deferred
@@ -129,6 +131,8 @@ func New(o Options) (*Router, error) {
 	r.pending.init()
 	r.batches.New = func() any { return new(batch) }
 	r.sessions.init()
+	r.connected.init()
+	r.told.init()
 	r.schedule.init()
 	r.guesses.init()
 	r.refusals.init()

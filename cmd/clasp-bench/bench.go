@@ -14,6 +14,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 )
 
@@ -169,6 +170,7 @@ func (b *runner) try(ctx context.Context, w workload, at placement, relay bool) 
 		dir:   dir,
 		self:  b.self,
 		relay: relay,
+		way:   connect,
 		start: func(ctx context.Context, flags ...string) (*process, error) {
 			addr, err := freeAddress()
 			if err != nil {
@@ -188,7 +190,7 @@ func (b *runner) command(ctx context.Context, w workload, at placement, relay bo
 		cmd = exec.CommandContext(ctx, b.self, "relay", addr)
 	case b.profile != "":
 		name := w.name + "-" + at.name
-		if len(flags) > 0 { // some workloads run a server with and one without
+		if slices.Contains(flags, "--persist") { // some workloads run a server with and one without
 			name += "-persist"
 		}
 		cmd = exec.CommandContext(ctx, b.self, "serve", addr, "--profile", filepath.Join(b.profile, name))

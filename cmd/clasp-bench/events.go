@@ -23,13 +23,13 @@ const (
 	eventBytes = 32
 )
 
-// eventMessage returns one event as it goes out. Its payload is at the end.
-func eventMessage() []byte {
+// eventMessage returns one event as it goes out on l. Its payload is at the end.
+func eventMessage(l *link) []byte {
 	value, err := wire.AppendAny(nil, make([]byte, eventBytes))
 	if err != nil {
 		panic(err) // bytes are a value
 	}
-	return appendMessage(nil, wire.Fire, wire.AppendPublish(nil, wire.Publish{
+	return l.message(nil, wire.Fire, wire.AppendPublish(nil, wire.Publish{
 		Signal: wire.Event, Address: []byte(eventAddress), HasValue: true, Value: wire.Value{Code: value[0], Data: value[1:]},
 	}))
 }

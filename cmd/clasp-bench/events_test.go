@@ -13,7 +13,7 @@ import (
 
 // eventPayload returns the CLASP payload of an event.
 func eventPayload(number uint64) []byte {
-	message := eventMessage()
+	message := eventMessage(new(link))
 	stamp(message, number, 0)
 	return message[2+maskSize+wire.HeaderSize:]
 }
@@ -114,14 +114,19 @@ func TestSubscriberWaitsForTheLastValues(t *testing.T) {
 
 // A message is found wherever the reads cut it.
 func TestLinkReassembles(t *testing.T) {
+	t.Run("WebSocket", func(t *testing.T) { testReassembles(t, new(link), []byte{0x89, 0}) }) // a ping before each
+	t.Run("bare", func(t *testing.T) { testReassembles(t, &link{bare: true}, nil) })
+}
+
+func testReassembles(t *testing.T, l *link, before []byte) {
 	client, server := net.Pipe()
 	defer client.Close()
-	l := &link{Conn: client}
+	l.Conn = client
 	long := wire.AppendSubscribe(nil, wire.Subscribe{Pattern: []byte("/" + strings.Repeat("x", 300))})
 	want := [][]byte{eventPayload(7), wire.AppendPing(nil), long, eventPayload(8)}
 	go func() {
 		for _, p := range want {
-			for _, b := range appendMessage([]byte{0x89, 0}, wire.Fire, p) { // a WebSocket ping before each
+			for _, b := range l.message(before, wire.Fire, p) {
 				_, _ = server.Write([]byte{b}) // the reader says what is missing
 			}
 		}

@@ -22,7 +22,11 @@ func runFanout(ctx context.Context, r rig) (result, error) {
 		return result{}, err
 	}
 	defer p.stop()
+	return fanOut(r, p)
+}
 
+// fanOut measures deliveries a second.
+func fanOut(r rig, p *process) (result, error) {
 	// arrived counts, for each volley under way, the subscribers that have all of it.
 	var arrived [volleys]atomic.Int32
 	room := make(chan struct{}, volleys)
@@ -45,7 +49,7 @@ func runFanout(ctx context.Context, r rig) (result, error) {
 	}
 	f := fanout{a: a, room: room}
 	for range volley {
-		message := eventMessage()
+		message := eventMessage(a.publisher)
 		f.out = append(f.out, message...)
 		f.size = len(message)
 	}

@@ -156,7 +156,7 @@ func (w *writers) write(start time.Time, stop <-chan struct{}) ackedRound {
 }
 
 func (w *writers) send(start time.Time, stop <-chan struct{}) error {
-	message := w.sets.template(wire.Confirm)
+	message := w.sets.template(w.links[0], wire.Confirm)
 	for tick := 0; ; tick++ {
 		if err := w.clock.waitUntil(start.Add(time.Duration(tick) * lateEvery)); err != nil {
 			return err

@@ -1,5 +1,6 @@
 // One raw connection of the load generator: WebSocket by hand, because a library
-// would cost more than the server that is measured.
+// would cost more than the server that is measured. Over other transports (way.go) the
+// frames go as they are.
 
 package main
 
@@ -36,6 +37,7 @@ const (
 // link is a connection and what it has read but not yet looked at.
 type link struct {
 	net.Conn
+	bare     bool // CLASP frames one after another, not in WebSocket messages
 	buf      []byte
 	from, to int
 }
@@ -49,14 +51,25 @@ func connect(addr string) (*link, error) {
 	return l, l.SetDeadline(time.Now().Add(patience))
 }
 
-// dialRouter upgrades, says HELLO and, unless pattern is empty, subscribes to it. The
-// connection has no deadline then.
+// dialRouter connects over WebSocket, says HELLO and, unless pattern is empty, subscribes
+// to it. The connection has no deadline then.
 func dialRouter(addr, pattern string) (*link, error) {
 	l, err := connect(addr)
 	if err != nil {
 		return nil, err
 	}
-	if err = l.greet(); err == nil && pattern != "" {
+	return l.join(addr, pattern)
+}
+
+// join begins the session of a new connection. One that cannot have it is closed.
+func (l *link) join(addr, pattern string) (_ *link, err error) {
+	if !l.bare {
+		err = l.upgrade()
+	}
+	if err == nil {
+		err = l.greet()
+	}
+	if err == nil && pattern != "" {
 		err = l.subscribe(pattern)
 	}
 	if err != nil {
@@ -66,8 +79,8 @@ func dialRouter(addr, pattern string) (*link, error) {
 	return l, l.SetDeadline(time.Time{})
 }
 
-// greet upgrades, says HELLO and waits until the session has begun.
-func (l *link) greet() error {
+// upgrade makes it a WebSocket connection.
+func (l *link) upgrade() error {
 	_, err := fmt.Fprintf(l, "GET /clasp HTTP/1.1\r\nHost: %s\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
 		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Protocol: clasp\r\n\r\n", l.RemoteAddr())
 	for whole := false; err == nil && !whole; {
@@ -81,9 +94,12 @@ func (l *link) greet() error {
 		}
 	}
 	l.from = l.to // a router says nothing before HELLO
-	if err == nil {
-		_, err = l.Write(appendMessage(nil, wire.Fire, wire.AppendHello(nil, wire.Hello{Version: wire.Version, Features: 0xf8, Name: []byte("clasp-bench")})))
-	}
+	return err
+}
+
+// greet says HELLO and waits until the session has begun.
+func (l *link) greet() error {
+	err := l.hello()
 	if err == nil {
 		_, err = l.await(wire.TypeWelcome)
 	}
@@ -93,10 +109,15 @@ func (l *link) greet() error {
 	return err
 }
 
+func (l *link) hello() error {
+	_, err := l.Write(l.message(nil, wire.Fire, wire.AppendHello(nil, wire.Hello{Version: wire.Version, Features: 0xf8, Name: []byte("clasp-bench")})))
+	return err
+}
+
 // subscribe returns when the subscription is in force: messages are answered in
 // order, so PONG says so.
 func (l *link) subscribe(pattern string) error {
-	out := appendMessage(nil, wire.Fire, wire.AppendSubscribe(nil, wire.Subscribe{ID: 1, Pattern: []byte(pattern), Types: 0xff}))
+	out := l.message(nil, wire.Fire, wire.AppendSubscribe(nil, wire.Subscribe{ID: 1, Pattern: []byte(pattern), Types: 0xff}))
 	if _, err := l.Write(out); err != nil {
 		return err
 	}
@@ -104,7 +125,7 @@ func (l *link) subscribe(pattern string) error {
 }
 
 func (l *link) ping() error {
-	if _, err := l.Write(appendMessage(nil, wire.Fire, wire.AppendPing(nil))); err != nil {
+	if _, err := l.Write(l.message(nil, wire.Fire, wire.AppendPing(nil))); err != nil {
 		return err
 	}
 	_, err := l.await(wire.TypePong)
@@ -159,9 +180,27 @@ func (l *link) rest() {
 }
 
 // next returns the next whole CLASP payload that has been read, nil when there is
-// none. WebSocket pings are passed over: a router does not end a session for one
-// that is not answered as long as a run takes.
+// none.
 func (l *link) next() ([]byte, error) {
+	if l.bare {
+		return l.nextFrame()
+	}
+	return l.nextMessage()
+}
+
+func (l *link) nextFrame() ([]byte, error) {
+	b := l.buf[l.from:l.to]
+	size, err := wire.FrameSize(b)
+	if err != nil || size == 0 || size > len(b) {
+		return nil, err
+	}
+	l.from += size
+	return payload(b[:size])
+}
+
+// nextMessage is next over WebSocket. Its pings are passed over: a router does not end a
+// session for one that is not answered as long as a run takes.
+func (l *link) nextMessage() ([]byte, error) {
 	for {
 		b := l.buf[l.from:l.to]
 		if len(b) < 2 {
@@ -193,18 +232,20 @@ func (l *link) next() ([]byte, error) {
 		l.from += head + size
 		switch b[0] {
 		case wsBinary:
-			f, _, err := wire.ReadFrame(b[head : head+size])
-			if err != nil {
-				return nil, err
-			}
-			if len(f.Payload) == 0 {
-				return nil, errors.New("an empty CLASP frame")
-			}
-			return f.Payload, nil
+			return payload(b[head : head+size])
 		case wsClose:
 			return nil, fmt.Errorf("closed by the server: %q", b[head:head+size])
 		}
 	}
+}
+
+// payload returns what a frame carries.
+func payload(frame []byte) ([]byte, error) {
+	f, _, err := wire.ReadFrame(frame)
+	if err == nil && len(f.Payload) == 0 {
+		err = errors.New("an empty CLASP frame")
+	}
+	return f.Payload, err
 }
 
 // unexpected is the error for a message that has no business here.
@@ -213,6 +254,14 @@ func unexpected(p []byte) error {
 		return fmt.Errorf("the router answers ERROR %d: %s", m.Code, m.Message)
 	}
 	return fmt.Errorf("unexpected %s: % x", wire.Type(p[0]), p)
+}
+
+// message appends a CLASP frame as it goes out on this connection.
+func (l *link) message(dst []byte, q wire.QoS, payload []byte) []byte {
+	if l.bare {
+		return appendFrame(dst, q, payload)
+	}
+	return appendMessage(dst, q, payload)
 }
 
 // appendMessage appends a CLASP frame as the masked WebSocket message of a client.
@@ -224,7 +273,10 @@ func appendMessage(dst []byte, q wire.QoS, payload []byte) []byte {
 	} else {
 		dst = append(dst, wsBinary, wsMasked|126, byte(size>>8), byte(size))
 	}
-	dst = append(dst, 0, 0, 0, 0)
+	return appendFrame(append(dst, 0, 0, 0, 0), q, payload)
+}
+
+func appendFrame(dst []byte, q wire.QoS, payload []byte) []byte {
 	dst, err := wire.AppendFrame(dst, q, payload)
 	if err != nil {
 		panic(err) // the messages of this program are small

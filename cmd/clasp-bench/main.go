@@ -1,6 +1,6 @@
 // Command clasp-bench measures the router and prints its numbers.
 //
-// Load comes from raw TCP sockets (link.go), the server is the real clasp in a
+// Load comes from raw sockets (link.go, way.go), the server is the real clasp in a
 // process of its own (process.go), and a relay without a broker (relay.go) says what
 // the kernel alone costs on the same machine. What needs a disk is held against what
 // bbolt and a plain log give on the same disk (yardstick.go).

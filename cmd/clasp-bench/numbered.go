@@ -45,9 +45,9 @@ func (numbered) value(dst []byte, n uint64) []byte {
 	return binary.BigEndian.AppendUint64(append(dst, wire.I64Code), n)
 }
 
-// template returns a SET as it goes out, for fill.
-func (numbered) template(q wire.QoS) []byte {
-	return appendMessage(nil, q, wire.AppendSet(nil, wire.Set{
+// template returns a SET as it goes out on l, for fill.
+func (numbered) template(l *link, q wire.QoS) []byte {
+	return l.message(nil, q, wire.AppendSet(nil, wire.Set{
 		Address: []byte(numberedAddress), Value: wire.Value{Code: wire.I64Code, Data: make([]byte, 8)},
 	}))
 }

@@ -29,7 +29,7 @@ func TestNumberedVisitsEveryParam(t *testing.T) {
 }
 
 func TestNumberedFillsMessages(t *testing.T) {
-	message := testSets.template(wire.Confirm)
+	message := testSets.template(new(link), wire.Confirm)
 	testSets.fill(message, 123456)
 	frame, _, err := wire.ReadFrame(message[2+maskSize:])
 	if err != nil {

@@ -20,7 +20,11 @@ func runOpenLoop(ctx context.Context, r rig) (result, error) {
 		return result{}, err
 	}
 	defer p.stop()
+	return openLoop(r, p)
+}
 
+// openLoop measures p50, p99, p99.9 and the maximum, in ms.
+func openLoop(r rig, p *process) (result, error) {
 	warmup := uint64(r.scale.duration / 5 / openLoopEvery)
 	total := warmup + uint64(r.scale.duration/openLoopEvery)
 	start := time.Now()
@@ -50,7 +54,7 @@ func runOpenLoop(ctx context.Context, r rig) (result, error) {
 		return result{}, err
 	}
 	defer clock.close()
-	message := eventMessage()
+	message := eventMessage(a.publisher)
 	first := time.Since(start) + openLoopEvery
 	var m meter
 	for number := range total {

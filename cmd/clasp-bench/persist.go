@@ -118,7 +118,7 @@ func (w *pour) run(q wire.QoS, d time.Duration) (sets int, took time.Duration, e
 	if err := w.SetDeadline(time.Now().Add(d + patience)); err != nil {
 		return 0, 0, err
 	}
-	template := w.sets.template(q)
+	template := w.sets.template(w.link, q)
 	var out []byte
 	for range pourVolley {
 		out = append(out, template...)

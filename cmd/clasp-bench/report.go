@@ -193,6 +193,8 @@ func (u unit) format(x float64) string {
 		return fmt.Sprintf("%.0f k/s", x/1e3)
 	case u == perSecond:
 		return fmt.Sprintf("%.0f /s", x)
+	case u == messages:
+		return fmt.Sprintf("%.0f", x)
 	case u == millis && x >= 1000, u == byteUnit:
 		return fmt.Sprintf("%.0f %s", x, string(u))
 	case u == percent:

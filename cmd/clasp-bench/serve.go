@@ -4,8 +4,11 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"os"
 	"runtime/pprof"
 	"time"
@@ -14,15 +17,23 @@ import (
 
 	"github.com/clasp-studio/clasp/router"
 	"github.com/clasp-studio/clasp/router/store"
+	"github.com/clasp-studio/clasp/router/transport/quic"
+	"github.com/clasp-studio/clasp/router/transport/udp"
 	"github.com/clasp-studio/clasp/router/transport/ws"
 )
 
-// serving is what the server is to do. The flags of persistence are those of clasp server.
+// serving is what the server is to do. The flags are those of clasp server.
 type serving struct {
 	profile  string
 	persist  bool
 	path     string
 	interval int // s
+
+	cert, key string
+	quic      bool
+	quicPort  string
+	udp       bool
+	udpPort   string
 }
 
 func newServeCommand() *cobra.Command {
@@ -36,6 +47,12 @@ func newServeCommand() *cobra.Command {
 	f.BoolVar(&o.persist, "persist", false, "Keep the state on disk")
 	f.StringVar(&o.path, "persist-path", "", "In this file")
 	f.IntVar(&o.interval, "persist-interval", 5, "Seconds between checkpoints")
+	f.StringVar(&o.cert, "tls-cert", "", "Speak TLS with this certificate")
+	f.StringVar(&o.key, "tls-key", "", "And its private key")
+	f.BoolVar(&o.quic, "quic", false, "Speak QUIC")
+	f.StringVar(&o.quicPort, "quic-port", "", "On this port")
+	f.BoolVar(&o.udp, "udp", false, "Speak UDP")
+	f.StringVar(&o.udpPort, "udp-port", "", "On this port")
 	return cmd
 }
 
@@ -83,12 +100,14 @@ func (o serving) open(addr string) (end func(), err error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := ws.Listen(r, addr, ws.Options{})
+	open, err := o.listen(r, addr)
 	if err != nil {
 		return nil, err
 	}
 	return func() {
-		_ = s.Close()
+		for _, s := range open {
+			_ = s.Close()
+		}
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
 		_ = r.Close(ctx)
@@ -96,4 +115,39 @@ func (o serving) open(addr string) (end func(), err error) {
 			_ = state.Close(ctx)
 		}
 	}, nil
+}
+
+// listen opens the transports.
+func (o serving) listen(r *router.Router, addr string) (open []io.Closer, err error) {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return nil, err
+	}
+	var secured *tls.Config
+	if o.cert != "" {
+		pair, err := tls.LoadX509KeyPair(o.cert, o.key)
+		if err != nil {
+			return nil, err
+		}
+		secured = &tls.Config{Certificates: []tls.Certificate{pair}}
+	}
+	if o.quic {
+		s, err := quic.Listen(r, net.JoinHostPort(host, o.quicPort), quic.Options{TLS: secured})
+		if err != nil {
+			return nil, err
+		}
+		open = append(open, s)
+	}
+	if o.udp {
+		s, err := udp.Listen(r, net.JoinHostPort(host, o.udpPort), udp.Options{})
+		if err != nil {
+			return nil, err
+		}
+		open = append(open, s)
+	}
+	s, err := ws.Listen(r, addr, ws.Options{TLS: secured}) // last: the load waits for its port
+	if err != nil {
+		return nil, err
+	}
+	return append(open, s), nil
 }

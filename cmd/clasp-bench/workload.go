@@ -1,5 +1,5 @@
 // What is measured: the workloads, the numbers each gives and their targets, as
-// issues 2 and 3 ("Numbers") set them.
+// issues 2, 3 and 5 ("Numbers") set them.
 
 package main
 
@@ -43,6 +43,7 @@ const (
 	byteUnit  unit = "B"
 	percent   unit = "%"
 	ratio     unit = "×"
+	messages  unit = "" // so many
 )
 
 // scale is how much of everything a run uses.
@@ -87,6 +88,41 @@ var workloads = []workload{
 			{title: "latency p99", unit: millis, target: 5},
 			{title: "latency p99.9", unit: millis},
 			{title: "latency max", unit: millis},
+		},
+	},
+	{
+		name: "quic", title: "fanout over QUIC, and over WebSocket with TLS", placed: true, run: runQUIC,
+		rows: []row{
+			{title: "deliveries over QUIC", unit: perSecond, target: 300e3, atLeast: true},
+			{title: "deliveries over WebSocket", unit: perSecond},
+			{title: "QUIC over WebSocket", unit: ratio},
+		},
+	},
+	{
+		name: "quic-openloop", title: "openloop over QUIC, and over WebSocket with TLS", placed: true, run: runQUICOpenLoop,
+		rows: []row{
+			{title: "QUIC latency p50", unit: millis},
+			{title: "QUIC latency p99", unit: millis, target: 5},
+			{title: "QUIC latency p99.9", unit: millis},
+			{title: "QUIC latency max", unit: millis},
+			{title: "WebSocket latency p50", unit: millis},
+			{title: "WebSocket latency p99", unit: millis},
+			{title: "WebSocket latency p99.9", unit: millis},
+			{title: "WebSocket latency max", unit: millis},
+			{title: "p99, QUIC over WebSocket", unit: ratio},
+		},
+	},
+	{
+		name: "udp", title: "1 client, SETs at fire over UDP, and pipelined over WebSocket", placed: true, run: runUDP,
+		rows: []row{
+			{title: "arrived of 200,000 a second", unit: percent},
+			{title: "lost of 200,000 a second", unit: messages},
+			{title: "arrived of 50,000 a second", unit: percent, target: 100, atLeast: true},
+			{title: "lost of 50,000 a second", unit: messages},
+			{title: "sent as fast as it goes", unit: perSecond},
+			{title: "arrived of these", unit: perSecond, target: 200e3, atLeast: true},
+			{title: "SETs over WebSocket", unit: perSecond},
+			{title: "UDP over WebSocket", unit: ratio},
 		},
 	},
 	{
@@ -163,6 +199,8 @@ type rig struct {
 	start func(ctx context.Context, flags ...string) (*process, error)
 	// relay says that it is the relay instead of a router.
 	relay bool
+	// way is what a router is reached by.
+	way way
 }
 
 // dial opens a connection that receives what is sent to pattern, "" = nothing.
@@ -170,7 +208,11 @@ func (r rig) dial(p *process, pattern string) (*link, error) {
 	if r.relay {
 		return dialRelay(p.addr, pattern != "")
 	}
-	return dialRouter(p.addr, pattern)
+	l, err := r.way(p.addr)
+	if err != nil {
+		return nil, err
+	}
+	return l.join(p.addr, pattern)
 }
 
 // result is what one run of a workload gave.

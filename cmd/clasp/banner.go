@@ -15,7 +15,7 @@ type listener struct {
 	urls      []string
 }
 
-// newListener describes the port bound to addr.
+// newListener describes the port bound to addr. Without a scheme it has host:port for URLs.
 func newListener(transport string, addr net.Addr, scheme, path string) listener {
 	l := listener{transport: transport}
 	host, port, err := net.SplitHostPort(addr.String())
@@ -27,8 +27,11 @@ func newListener(transport string, addr net.Addr, scheme, path string) listener 
 	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
 		hosts = reachable()
 	}
+	if scheme != "" {
+		scheme += "://"
+	}
 	for _, host := range hosts {
-		l.urls = append(l.urls, scheme+"://"+net.JoinHostPort(host, port)+path)
+		l.urls = append(l.urls, scheme+net.JoinHostPort(host, port)+path)
 	}
 	return l
 }

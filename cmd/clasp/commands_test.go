@@ -133,15 +133,7 @@ func TestVersion(t *testing.T) {
 
 // TestUnavailable: an option whose feature is not in this build yet is refused on one line that names it.
 func TestUnavailable(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "some.pem")
-	write(t, file, "PEM")
-	tls := "--tls-cert " + file + " --tls-key " + file
 	for _, test := range []struct{ args, want string }{
-		{tls + " --quic", "QUIC (--quic)"},
-		{"--udp", "the UDP transport (--udp)"},
-		{"--tcp", "the TCP transport (--tcp)"},
-		{"--mdns --mdns-name Studio", "mDNS (--mdns)"},
-		{"--discovery-port 7331", "UDP discovery (--discovery-port)"},
 		{"--pairing", "pairing (--pairing)"},
 		{"--tui", "the dashboard (--tui)"},
 	} {
@@ -172,8 +164,11 @@ func TestConfigurationErrors(t *testing.T) {
 		{"server --port 0", []string{"CLASP_LOG_LEVEL=loud"}, "CLASP_LOG_LEVEL: \"loud\" is not one of error, warn, info, debug, trace\n"},
 		{"config print", []string{"CLASP_PORT=x", "CLASP_PROT=1"}, "warning: environment variable CLASP_PROT is no option and was ignored, did you mean CLASP_PORT?\n" +
 			"CLASP_PORT: \"x\" is not a whole number\n"},
-		{"server --quic", nil, "--quic: QUIC needs TLS: give a certificate and a key (--tls-cert and --tls-key), or leave QUIC out\n" +
-			"clasp: this build does not have QUIC (--quic) yet; leave out what asks for it\n"},
+		{"server --quic", nil, "--quic: QUIC needs TLS: give a certificate and a key (--tls-cert and --tls-key), or leave QUIC out\n"},
+		{"server --mdns --udp --tcp --quic --tls-cert c --tls-key k --udp-port 9 --quic-port 7331 --tcp-port 7330", nil,
+			"--tcp-port: port 7330 cannot serve both WebSocket (--port) and TCP (--tcp-port): change one of them\n" +
+				"--quic-port: port 7331 cannot serve both QUIC (--quic-port) and discovery (--discovery-port): change one of them\n" +
+				"clasp: the configuration has 2 problems, see above\n"},
 		{"server --port 0 --log-file " + filepath.Join(dir, "none", "x.log"), nil, "--log-file: " + filepath.Join(dir, "none", "x.log") +
 			": there is no directory " + filepath.Join(dir, "none") + "; create it or choose another file\n"},
 		{"server --port 0 --bind 192.0.2.99", nil, "clasp: address 192.0.2.99 is on no network card of this machine: give one that is with --bind, or 0.0.0.0 for all\n"},
@@ -262,7 +257,7 @@ func TestConfigValidate(t *testing.T) {
 		t.Fatal(err)
 	}
 	secret := []string{"TOKEN_SECRET=abc"}
-	notes := []string{"/path/to/cert.pem: no such file", "this build does not have mDNS"}
+	notes := []string{"/path/to/cert.pem: no such file"}
 	stdout, stderr, code := clasp(t, secret, "config", "validate", sample)
 	if code != 0 || stdout != sample+": OK\n" {
 		t.Errorf("exit code %d, %s", code, stdout)

@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/signal"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -40,9 +41,9 @@ type connection struct {
 func (c *connection) addFlags(cmd *cobra.Command, timeout time.Duration, about string) {
 	c.timeout = duration(timeout)
 	flags := cmd.Flags()
-	flags.StringVar(&c.url, "url", defaultURL, "`URL` of the router, port 7330 if it names none (environment: CLASP_URL)")
+	flags.StringVar(&c.url, "url", defaultURL, "`URL` of the router: ws, wss, quic, udp or tcp://HOST[:PORT], or discover:[NAME] for the first, or the one of that name, on the local network (environment: CLASP_URL)")
 	flags.StringVar(&c.token, "token", "", "`TOKEN` to show to it (environment: CLASP_TOKEN)")
-	flags.StringVar(&c.ca, "ca", "", "PEM `FILE` of the authority that signed the certificate of a wss router, trusted instead of the system's (environment: CLASP_CA)")
+	flags.StringVar(&c.ca, "ca", "", "PEM `FILE` of the authority that signed the certificate of a wss or quic router, trusted instead of the system's (environment: CLASP_CA)")
 	flags.StringVar(&c.name, "name", "clasp "+cmd.Name(), "`NAME` of this session, told to the router")
 	flags.Var(&c.timeout, "timeout", about)
 }
@@ -74,6 +75,13 @@ func (c *connection) dial(ctx context.Context, cmd *cobra.Command, o client.Opti
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.connectWithin())
 	defer cancel()
+	if name, ok := strings.CutPrefix(c.url, discoverScheme); ok {
+		found, err := look(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		c.url = found.URL() // for what goes wrong from here on
+	}
 	dialled, err := client.Dial(ctx, c.url, o)
 	return dialled, c.explain(err)
 }

@@ -71,6 +71,45 @@ is chosen.`,
 	return cmd
 }
 
+// discoverScheme begins a URL that stands for the first router that is found, or for the
+// one of the name behind it.
+const discoverScheme = "discover:"
+
+// betterWord is how long to wait for more about a router that has said next to nothing: a
+// WELCOME has no port, and those of other makes give no other answer.
+const betterWord = 500 * time.Millisecond
+
+// look finds a router by its name, or the first for "".
+func look(ctx context.Context, name string) (discovery.Found, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var match *discovery.Found
+	_, err := discovery.Find(ctx, discovery.Search{UDP: true, MDNS: true}, func(f discovery.Found) bool {
+		if name != "" && !strings.EqualFold(f.Name, name) {
+			return true
+		}
+		if match == nil {
+			time.AfterFunc(betterWord, cancel)
+		}
+		match = &f
+		return f.Auth == ""
+	})
+	wanted := "router"
+	if name != "" {
+		wanted = fmt.Sprintf("router named %s", shown(name))
+	}
+	switch {
+	case match != nil:
+		return *match, nil
+	case errors.Is(ctx.Err(), context.Canceled):
+		return discovery.Found{}, fmt.Errorf("stopped: %w", ctx.Err())
+	case err != nil:
+		return discovery.Found{}, fmt.Errorf("no %s found: %w", wanted, err)
+	default:
+		return discovery.Found{}, fmt.Errorf("no %s found: routers that are started with --mdns or --discovery-port can be, 'clasp discover' lists them; --timeout looks longer", wanted)
+	}
+}
+
 // printFound prints a table for people.
 func printFound(w io.Writer, routers []discovery.Found) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)

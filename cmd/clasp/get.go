@@ -25,6 +25,7 @@ Of one address, the value alone is printed, as JSON. Of a pattern ('*' is one
 segment, '**' any number), each line is an address and its value.`,
 		Example: `  clasp get /lights/brightness
   clasp get '/lights/**'
+  clasp get --url discover:Studio '/**'   of the router of that name on this network
   clasp get --json /lights/brightness     with revision, writer and time
   clasp get /scene/1 | clasp set /scene/2 -`,
 		Args: func(_ *cobra.Command, args []string) error {

@@ -1,4 +1,4 @@
-// Who holds a TCP port, from /proc.
+// Who holds a port, from /proc.
 
 package main
 
@@ -10,15 +10,15 @@ import (
 	"strings"
 )
 
-// portHolder names the process that listens on a TCP port, as "nginx (pid
+// portHolder names the process that has a port of "tcp" or "udp", as "nginx (pid
 // 812)", or "" when it cannot be told: processes of other users hide their
 // sockets.
-func portHolder(port int) string {
+func portHolder(network string, port int) string {
 	sockets := map[string]bool{}
-	for _, table := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
+	for _, table := range []string{"/proc/net/" + network, "/proc/net/" + network + "6"} {
 		text, _ := os.ReadFile(table) // no such table: nobody listens there
 		for line := range strings.Lines(string(text)) {
-			if inode := listeningInode(line, port); inode != "" {
+			if inode := boundInode(line, network, port); inode != "" {
 				sockets["socket:["+inode+"]"] = true
 			}
 		}
@@ -39,12 +39,12 @@ func portHolder(port int) string {
 	return ""
 }
 
-// listeningInode returns the inode of the socket a line of /proc/net/tcp
-// describes if it listens on port, else "" (proc(5)).
-func listeningInode(line string, port int) string {
-	const listening = "0A"
+// boundInode returns the inode of the socket a line of /proc/net/tcp or udp
+// describes if it takes in what comes to port, else "" (proc(5)).
+func boundInode(line, network string, port int) string {
+	state := map[string]string{"tcp": "0A", "udp": "07"}[network] // a UDP socket that is not connected is TCP_CLOSE
 	fields := strings.Fields(line)
-	if len(fields) < 10 || fields[3] != listening {
+	if len(fields) < 10 || fields[3] != state {
 		return ""
 	}
 	_, hex, _ := strings.Cut(fields[1], ":")

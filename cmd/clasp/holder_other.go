@@ -1,8 +1,8 @@
 //go:build !linux
 
-// Who holds a TCP port: only Linux tells without extra rights and tools.
+// Who holds a port: only Linux tells without extra rights and tools.
 
 package main
 
 // portHolder returns "": it cannot be told here.
-func portHolder(int) string { return "" }
+func portHolder(string, int) string { return "" }

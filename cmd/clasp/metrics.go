@@ -8,7 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"strconv"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -27,39 +27,63 @@ const (
 // metricsServer is the open port.
 type metricsServer struct {
 	net.Listener
-	http     http.Server
-	stopping atomic.Bool
+	http http.Server
 }
 
-// serveMetrics opens the port of a server whose other listeners are open. When it
-// cannot, it says so and returns nil.
-func serveMetrics(s *server) *metricsServer {
-	c := s.running
+// metricsPort is the port of a server whose other listeners have been added.
+func (s *server) metricsPort() *optional {
+	c, shown := s.running, s.metrics()
+	network := "tcp"
+	if addressOf(c.Bind).Is4() {
+		network = "tcp4" // Go would take 0.0.0.0 for IPv6 as well
+	}
+	return &optional{
+		name: "Metrics", label: "metrics", scheme: "http", path: "/metrics",
+		network: "tcp", bind: c.Bind, port: c.Metrics.Port, flag: "--metrics-port",
+		open: func(address string) (socket, error) {
+			l, err := net.Listen(network, address)
+			if err != nil {
+				return nil, err
+			}
+			return s.serveMetrics(l, shown), nil
+		},
+	}
+}
+
+// metrics are all that the server shows.
+func (s *server) metrics() *metrics.Metrics {
 	build := buildVersion()
-	shown := metrics.New(metrics.Options{
+	return metrics.New(metrics.Options{
 		Version: build.Version, Revision: build.Commit, Start: s.started, Reloads: s.counted, Persistence: s.state.metrics,
 		CertificateExpiry: s.certs.expires(),
 		Router: func() metrics.Router {
 			now, refused := s.router.Stats(), s.router.Refused()
-			return metrics.Router{
+			m := metrics.Router{
 				Sessions: now.Sessions, Subscriptions: now.Subscriptions, Params: now.Params,
 				AuthFailures: refused.Auth, Denied: refused.Denied,
 			}
+			if s.found != nil {
+				m.Discovered = s.found.replies()
+			}
+			return m
+		},
+		Listeners: func() []metrics.Listener {
+			all := slices.Concat([]metrics.Listener{{Transport: "ws", Address: s.ws.Addr().String(), Up: !s.ending()}}, s.ways.metrics(), s.pages.metrics())
+			if s.found != nil {
+				all = append(all, s.found.metrics()...)
+			}
+			return all
 		},
 	})
-	listener, err := net.Listen("tcp", net.JoinHostPort(c.Bind, strconv.Itoa(c.Metrics.Port)))
-	if err != nil {
-		s.log.Error("no metrics", "error", listenError(err, c.Bind, c.Metrics.Port, "--metrics-port"))
-		return nil
-	}
-	shown.Listener("ws", s.ws.Addr().String(), true)
-	shown.Listener("metrics", listener.Addr().String(), true)
+}
 
+// serveMetrics serves on a listener until it is closed.
+func (s *server) serveMetrics(listener net.Listener, shown *metrics.Metrics) *metricsServer {
 	m := &metricsServer{Listener: listener}
 	var open atomic.Int32
 	m.http = http.Server{
 		Handler: ownPage(s.sites, shown.Handler(func() (reasons []string) {
-			if m.stopping.Load() {
+			if s.ending() {
 				reasons = append(reasons, "stopping")
 			}
 			if failing := s.state.failing(); failing != "" {
@@ -102,5 +126,15 @@ func ownPage(rules func() sites.Rules, h http.Handler) http.Handler {
 	})
 }
 
-// close cuts whoever is still asking.
-func (m *metricsServer) close() { _ = m.http.Close() } // there is nothing to lose
+// Close cuts whoever is still asking.
+func (m *metricsServer) Close() error { return m.http.Close() }
+
+// ending reports whether the server stops.
+func (s *server) ending() bool {
+	select {
+	case <-s.stopping:
+		return true
+	default:
+		return false
+	}
+}

@@ -57,6 +57,21 @@ func TestMetricsPage(t *testing.T) {
 	}
 }
 
+// TestMetricsEverywhere: on all cards means by IPv4, as for every other port.
+func TestMetricsEverywhere(t *testing.T) {
+	s := serve(t, nil, "--port", "0", "--metrics", "--metrics-port", "0")
+	port := s.until(t, s.stdout.String, `http://[0-9.]+:(\d+)/metrics`)[1]
+	response, err := http.Get("http://127.0.0.1:" + port + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	page, err := io.ReadAll(response.Body)
+	if want := `clasp_listener_up{address="0.0.0.0:` + port + `",transport="metrics"} 1`; err != nil || !strings.Contains(string(page), want) {
+		t.Errorf("no %s in\n%s, %v", want, page, err)
+	}
+}
+
 func TestMetricsMethods(t *testing.T) {
 	s := measured(t)
 	for method, want := range map[string]int{"GET": 200, "HEAD": 200, "POST": 405, "DELETE": 405} {

@@ -284,7 +284,7 @@ func TestMetrics(t *testing.T) {
 	}
 	port := regexp.MustCompile(`\d+$`).FindString(s.metricsURL(t))
 	other := serve(t, nil, "--port", "0", "--bind", "127.0.0.1", "--metrics", "--metrics-port", port)
-	other.until(t, other.stdout.String, `no metrics.*port `+port)
+	other.until(t, other.stdout.String, `msg="not listening[^\n]*transport=Metrics[^\n]*port `+port)
 	other.dialed(t)
 }
 

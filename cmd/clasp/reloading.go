@@ -7,6 +7,7 @@ import (
 	"os"
 
 	"github.com/clasp-studio/clasp/config"
+	"github.com/clasp-studio/clasp/router/discovery"
 )
 
 // reloaded is what came of it. It is also what clasp reload prints with --json.
@@ -87,6 +88,9 @@ func (s *server) tryReload() (done reloaded, err error) {
 	done.Changed, done.Waiting = config.Changes(s.running, next, changed)
 	s.running, s.files = s.running.WithLive(next), files
 	s.running.File, s.filed, s.who = next.File, loaded.FromFile(), who
+	if s.found != nil {
+		s.found.tell(func(i *discovery.Info) { i.Auth = wanted(who) })
+	}
 	origins := s.running.Security.AllowedOrigins
 	s.origins.Store(&origins)
 	return done, nil

@@ -94,9 +94,14 @@ type server struct {
 	state   *state
 	router  *router.Router
 	ws      *ws.Server
-	metrics *metricsServer // nil without --metrics, or when its port could not be opened
-	admin   *admin.Server  // nil when its socket could not be opened
-	noAdmin string         // why not, as it was last said
+	ways    *listeners    // the other transports, and discovery
+	pages   *listeners    // metrics, which end last
+	found   *discoverable // nil without discovery
+	quic    *optional     // of ways, nil where not wanted, as the next two
+	udp     *optional
+	tcp     *optional
+	admin   *admin.Server // nil when its socket could not be opened
+	noAdmin string        // why not, as it was last said
 	certs   *certificates
 
 	// What is in force. Reloads change it, on the goroutine of run.
@@ -179,12 +184,15 @@ func startServer(given config.Given, stdout, stderr io.Writer) (_ *server, err e
 	if err != nil {
 		// Nobody is connected yet, and what was loaded is as it was on disk.
 		_, _ = r.Close(context.Background()), st.close(context.Background())
-		return nil, listenError(err, c.Bind, c.Port, "--port")
+		return nil, listenError(err, "tcp", c.Bind, c.Port, "--port")
 	}
 	s.log, s.state, s.router, s.ws = log, st, r, socket
+	s.openWays()
+	s.pages = newListeners(log.Logger, nil)
 	if c.Metrics.Enabled {
-		s.metrics = serveMetrics(s)
+		s.pages.add(s.metricsPort())
 	}
+	s.pages.start()
 	s.openAdmin()
 	s.announce(loaded.Warnings)
 	return s, nil
@@ -193,10 +201,11 @@ func startServer(given config.Given, stdout, stderr io.Writer) (_ *server, err e
 // announce says that the server is ready. The banner is for people: machines
 // that read JSON from stdout, and whoever reads a log file, find records.
 func (s *server) announce(warnings []string) {
-	listeners := []listener{newListener("WebSocket", s.ws.Addr(), s.certs.scheme(), "/clasp")}
-	if s.metrics != nil {
-		listeners = append(listeners, newListener("Metrics", s.metrics.Addr(), "http", "/metrics"))
+	listeners := append([]listener{newListener("WebSocket", s.ws.Addr(), s.certs.scheme(), "/clasp")}, s.ways.open()...)
+	if s.found != nil {
+		listeners = append(listeners, s.found.announced(s.udp)...)
 	}
+	listeners = append(listeners, s.pages.open()...)
 	c := s.running
 	if c.Logging.Format == "text" || c.Logging.File != "" {
 		s.log.output.banner(banner(c.Name, c.File, listeners))
@@ -245,12 +254,13 @@ func (s *server) stop(sig os.Signal) error {
 	if s.admin != nil {
 		defer s.admin.Close()
 	}
-	if s.metrics != nil {
-		s.metrics.stopping.Store(true)
-		defer s.metrics.close()
+	defer s.pages.close()
+	if s.found != nil {
+		s.found.close() // first, so that nobody comes who would be turned away
 	}
+	s.ways.close()
 	if err := s.ws.Close(); err != nil {
-		s.log.Warn("listener not closed cleanly", "error", err)
+		s.log.Warn("listener not closed cleanly", "transport", "WebSocket", "error", err)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), stopWithin)
 	defer cancel()
@@ -299,14 +309,18 @@ func routerConflicts(rules []config.Conflict) []router.ConflictRule {
 }
 
 // listenError says in words why a port could not be opened, and what to do.
-func listenError(err error, bind string, port int, flag string) error {
+func listenError(err error, network, bind string, port int, flag string) error {
 	switch {
 	case errors.Is(err, addressInUse):
-		holder := portHolder(port)
+		holder := portHolder(network, port)
 		if holder == "" {
 			holder = "another process"
 		}
-		return exitError{exitAddressUsed, fmt.Errorf("port %d on %s is in use by %s: stop it, or choose another port with %s", port, bind, holder, flag)}
+		which := "port"
+		if network == "udp" {
+			which = "UDP port"
+		}
+		return exitError{exitAddressUsed, fmt.Errorf("%s %d on %s is in use by %s: stop it, or choose another port with %s", which, port, bind, holder, flag)}
 	case errors.Is(err, addressNotHere):
 		return exitError{exitConfig, fmt.Errorf("address %s is on no network card of this machine: give one that is with --bind, or 0.0.0.0 for all", bind)}
 	case errors.Is(err, syscall.EACCES):

@@ -30,11 +30,11 @@ const (
 // longer than 1000. So what counts is that there are at most 20 replies a second whatever
 // is sent, and those only to hosts on the network of the address they asked.
 type Responder struct {
-	info  Info
 	now   func() time.Time
 	links network
 
 	mu      sync.Mutex
+	info    Info
 	limit   limit
 	replies Replies
 }
@@ -51,17 +51,26 @@ type ResponderOptions struct {
 
 // NewResponder makes a responder that tells i.
 func NewResponder(i Info, o ResponderOptions) *Responder {
-	i.ID, i.Name = cut(i.ID, maxName), cut(i.Name, maxName)
 	if o.Now == nil {
 		o.Now = time.Now
 	}
 	if o.Links == nil {
 		o.Links = everywhere
 	}
-	return &Responder{
-		info: i, now: o.Now, links: network{list: o.Links, now: o.Now},
+	r := &Responder{
+		now: o.Now, links: network{list: o.Links, now: o.Now},
 		limit: newLimit(repliesPerSource, repliesInAll),
 	}
+	r.Tell(i)
+	return r
+}
+
+// Tell replaces what the responder tells.
+func (r *Responder) Tell(i Info) {
+	i.ID, i.Name = cut(i.ID, maxName), cut(i.Name, maxName)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.info = i
 }
 
 func everywhere() ([]Link, error) { return Links(netip.Addr{}) }
@@ -108,6 +117,7 @@ func (r *Responder) Answer(packet []byte, from, to netip.AddrPort) (answer []byt
 		return nil, true
 	}
 	r.mu.Lock()
+	info := r.info
 	allowed := r.limit.allow(source, r.now())
 	if allowed && text {
 		r.replies.Text++
@@ -119,9 +129,9 @@ func (r *Responder) Answer(packet []byte, from, to netip.AddrPort) (answer []byt
 	case !allowed:
 		return nil, true
 	case text:
-		return r.description(local), true
+		return info.description(local), true
 	default:
-		return r.welcome(), true
+		return info.welcome(r.now()), true
 	}
 }
 
@@ -155,8 +165,7 @@ func isProbe(packet []byte) (text, hello bool) {
 }
 
 // description answers a text probe.
-func (r *Responder) description(host netip.Addr) []byte {
-	i := r.info
+func (i Info) description(host netip.Addr) []byte {
 	text, err := json.Marshal(described{
 		Name: i.Name, Host: host.String(), Port: i.Port, Version: wire.Version, Secure: i.Secure,
 		ID: i.ID, Auth: i.Auth, QUIC: i.QUIC, UDP: i.UDP, TCP: i.TCP,
@@ -169,10 +178,10 @@ func (r *Responder) description(host netip.Addr) []byte {
 
 // welcome answers a HELLO probe. The session is the router's ID, so that a client can tell
 // that it has found the same router twice; nothing is opened.
-func (r *Responder) welcome() []byte {
+func (i Info) welcome(now time.Time) []byte {
 	payload := wire.AppendWelcome(nil, wire.Welcome{
-		Version: wire.Version, Features: allFeatures, Time: uint64(r.now().UnixMicro()),
-		Session: []byte(r.info.ID), Name: []byte(r.info.Name),
+		Version: wire.Version, Features: allFeatures, Time: uint64(now.UnixMicro()),
+		Session: []byte(i.ID), Name: []byte(i.Name),
 	})
 	frame, err := wire.AppendFrame(nil, wire.Fire, payload)
 	if err != nil {

@@ -109,6 +109,18 @@ func TestTextProbe(t *testing.T) {
 }
 
 // TestNoProbe holds that everything else is left to the UDP transport.
+// TestTell: what is told changes, in both answers.
+func TestTell(t *testing.T) {
+	r, _ := newResponder(discovery.Info{ID: "1", Name: "Before", Port: 7330, Auth: discovery.AuthOpen})
+	r.Tell(discovery.Info{ID: "1", Name: "After", Port: 7330, Auth: discovery.AuthToken})
+	hello := frame(wire.AppendHello(nil, wire.Hello{Version: 1, Name: []byte("Discovery")}))
+	for _, probe := range [][]byte{[]byte("CLASP-DISCOVER"), hello} {
+		if answer, _ := r.Answer(probe, neighbor, router); !bytes.Contains(answer, []byte("After")) {
+			t.Errorf("%q is answered with %q", probe, answer)
+		}
+	}
+}
+
 func TestNoProbe(t *testing.T) {
 	hello := func(m wire.Hello) []byte { return frame(wire.AppendHello(nil, m)) }
 	for name, packet := range map[string][]byte{

@@ -18,16 +18,14 @@ type Options struct {
 	Start             time.Time
 	Router            func() Router // asked at every scrape
 	Reloads           *Reloads
-	Persistence       *Persistence // nil when nothing is kept: then it has no metrics
+	Persistence       *Persistence      // nil when nothing is kept: then it has no metrics
+	Listeners         func() []Listener // asked at every scrape
 	// CertificateExpiry is asked at every scrape; nil without TLS.
 	CertificateExpiry func() time.Time
 }
 
 // Metrics is everything that one router shows.
-type Metrics struct {
-	registry  *prometheus.Registry
-	listeners *prometheus.GaugeVec
-}
+type Metrics struct{ registry *prometheus.Registry }
 
 // New makes the metrics of a router, with those of the Go runtime and of the process.
 func New(o Options) *Metrics {
@@ -45,14 +43,10 @@ func New(o Options) *Metrics {
 		Help: "When the router was started, as Unix time.",
 	})
 	start.Set(unix(o.Start))
-	m.listeners = prometheus.NewGaugeVec(prometheus.GaugeOpts{
-		Name: "clasp_listener_up",
-		Help: "Whether a listener that the configuration asks for is open (1) or not (0).",
-	}, []string{"transport", "address"})
 	m.registry.MustRegister(
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		build, start, m.listeners, o.Reloads.total, routerCollector{o.Router},
+		build, start, o.Reloads.total, routerCollector{o.Router}, listenerCollector{o.Listeners},
 	)
 	if o.Persistence != nil {
 		m.registry.MustRegister(o.Persistence.collectors()...)
@@ -61,15 +55,6 @@ func New(o Options) *Metrics {
 		m.registry.MustRegister(certificate(o.CertificateExpiry))
 	}
 	return m
-}
-
-// Listener tells whether a listener is open; address is host:port.
-func (m *Metrics) Listener(transport, address string, up bool) {
-	value := 0.0
-	if up {
-		value = 1
-	}
-	m.listeners.WithLabelValues(transport, address).Set(value)
 }
 
 // unix is a time as Prometheus has them: Unix seconds.

@@ -24,7 +24,11 @@ func options() metrics.Options {
 			return metrics.Router{
 				Sessions: 3, Subscriptions: 5, Params: 7,
 				AuthFailures: map[string]uint64{"signature": 11, "expired": 0}, Denied: map[string]uint64{"read": 13},
+				Discovered: map[string]uint64{"hello": 17, "text": 0},
 			}
+		},
+		Listeners: func() []metrics.Listener {
+			return []metrics.Listener{{Transport: "ws", Address: "0.0.0.0:7330", Up: true}, {Transport: "quic", Address: "0.0.0.0:7330"}}
 		},
 		Reloads:           metrics.NewReloads(),
 		Persistence:       metrics.NewPersistence(),
@@ -69,8 +73,6 @@ func expectLines(t *testing.T, body string, patterns ...string) {
 func TestScrape(t *testing.T) {
 	o := options()
 	m := metrics.New(o)
-	m.Listener("ws", "0.0.0.0:7330", true)
-	m.Listener("quic", "0.0.0.0:7330", false)
 	expectLines(t, scrape(t, m),
 		`clasp_build_info\{goversion="go.*",revision="abc",version="v1.2.3"\} 1`,
 		`# TYPE clasp_start_time_seconds gauge`, `clasp_start_time_seconds 1.7954262005e\+09`,
@@ -79,6 +81,7 @@ func TestScrape(t *testing.T) {
 		`# TYPE clasp_state_params_active gauge`, `clasp_state_params_active 7`,
 		`# TYPE clasp_auth_failures_total counter`, `clasp_auth_failures_total\{reason="signature"\} 11`, `clasp_auth_failures_total\{reason="expired"\} 0`,
 		`# TYPE clasp_acl_denied_total counter`, `clasp_acl_denied_total\{action="read"\} 13`,
+		`# TYPE clasp_discovery_replies_total counter`, `clasp_discovery_replies_total\{method="hello"\} 17`, `clasp_discovery_replies_total\{method="text"\} 0`,
 		`clasp_listener_up\{address="0.0.0.0:7330",transport="ws"\} 1`,
 		`clasp_listener_up\{address="0.0.0.0:7330",transport="quic"\} 0`,
 		`# TYPE clasp_tls_certificate_expiry_timestamp_seconds gauge`, `clasp_tls_certificate_expiry_timestamp_seconds 1.7954298005e\+09`,
@@ -127,7 +130,6 @@ func TestWithoutTLS(t *testing.T) {
 // TestNames holds Prometheus' own rules.
 func TestNames(t *testing.T) {
 	m := metrics.New(options())
-	m.Listener("ws", "0.0.0.0:7330", true)
 	problems, err := promlint.New(strings.NewReader(scrape(t, m))).Lint()
 	if err != nil {
 		t.Fatal(err)

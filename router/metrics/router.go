@@ -9,6 +9,10 @@ type Router struct {
 	// Refusals by label: every label is there from the start.
 	AuthFailures map[string]uint64 // by reason
 	Denied       map[string]uint64 // by action
+
+	// Discovered is the answers to discovery probes by method: "hello" and "text"; nil
+	// when none are given.
+	Discovered map[string]uint64
 }
 
 // routerGauges is what is there at the moment of a scrape. The names, which the
@@ -29,6 +33,7 @@ var routerCounters = []struct {
 }{
 	{describe("clasp_auth_failures_total", "HELLOs refused because of their token, or for want of one.", "reason"), func(r Router) map[string]uint64 { return r.AuthFailures }},
 	{describe("clasp_acl_denied_total", "Messages refused because the session's token gives no right to them.", "action"), func(r Router) map[string]uint64 { return r.Denied }},
+	{describe("clasp_discovery_replies_total", "Discovery probes answered over UDP.", "method"), func(r Router) map[string]uint64 { return r.Discovered }},
 }
 
 func describe(name, help string, labels ...string) *prometheus.Desc {

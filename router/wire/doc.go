@@ -16,6 +16,7 @@ package wire
 const (
 	Version    = 1     // the protocol version HELLO and WELCOME carry
 	HeaderSize = 4     // bytes of a frame header without timestamp
+	MaxHeader  = 12    // and with one
 	MaxPayload = 65535 // bytes of one frame's payload: its length field is 16 bits wide
 	MaxDepth   = 32    // arrays and maps around one scalar; a scalar alone has depth 0, [1] has depth 1 (protocol section 2)
 )

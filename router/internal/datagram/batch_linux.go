@@ -32,8 +32,6 @@ func (b *batch) open(c *net.UDPConn) error {
 		// Asked of a socket that is not of the family, it fails, and is not needed.
 		_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_PKTINFO, 1)
 		_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_IPV6, unix.IPV6_RECVPKTINFO, 1)
-		// Beyond the system's limit, for a router that runs as root.
-		_ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, wanted)
 	})
 	if err != nil {
 		return err
@@ -137,11 +135,8 @@ func (s *Socket) Write(w Way, datagrams [][]byte) error {
 	return lost
 }
 
-// receiveBuffer returns the size of the receive buffer, 0 if it cannot be told. The kernel
-// says twice what a program may fill, for its own needs.
-func receiveBuffer(c *net.UDPConn) (size int) {
-	if raw, err := c.SyscallConn(); err == nil {
-		_ = raw.Control(func(fd uintptr) { size, _ = unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF) })
-	}
-	return size
+// force goes beyond the system's limits, for a router that runs as root.
+func force(fd uintptr) {
+	_ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, wanted)
+	_ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_SNDBUFFORCE, wanted)
 }

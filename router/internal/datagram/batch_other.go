@@ -46,5 +46,5 @@ func (s *Socket) Write(w Way, datagrams [][]byte) error {
 	return lost
 }
 
-// receiveBuffer is not known here.
-func receiveBuffer(*net.UDPConn) int { return 0 }
+// force knows nothing that goes beyond asking.
+func force(uintptr) {}

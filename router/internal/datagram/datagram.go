@@ -12,16 +12,8 @@ import (
 // MaxSize is the largest payload of a datagram over IPv4, in bytes (RFC 768, RFC 791).
 const MaxSize = 65507
 
-const (
-	// batchSize is how many datagrams one call sends at most.
-	batchSize = 64
-	// wanted is the size of the kernel's buffers that is asked for, in bytes. The system
-	// counts some 800 for a small datagram, and ten thousand of those are what a router
-	// gets while it collects garbage.
-	wanted = 8 << 20
-	// enough is the size below which bursts are lost.
-	enough = 2 << 20
-)
+// batchSize is how many datagrams one call sends at most.
+const batchSize = 64
 
 // Message is one datagram received.
 type Message struct {
@@ -41,24 +33,12 @@ type Socket struct {
 // memory for each, and asks the system for large buffers. After that c belongs to the
 // socket.
 func New(c *net.UDPConn, atOnce int) (*Socket, error) {
-	// What is granted is asked for when it matters, see Hint.
-	_ = c.SetReadBuffer(wanted)
-	_ = c.SetWriteBuffer(wanted)
+	Grow(c)
 	s := &Socket{UDPConn: c, messages: make([]Message, atOnce)}
 	if err := s.open(c); err != nil {
 		return nil, fmt.Errorf("prepare the UDP socket %s: %w", c.LocalAddr(), err)
 	}
 	return s, nil
-}
-
-// Hint says in words what to do about a receive buffer that is too small for bursts, ""
-// when it is not or the system does not say.
-func (s *Socket) Hint() string {
-	if size := receiveBuffer(s.UDPConn); size > 0 && size < enough {
-		return fmt.Sprintf("the system gives UDP a receive buffer of %d KiB: bursts of messages may be lost; on Linux: sysctl -w net.core.rmem_max=%d",
-			size>>10, wanted)
-	}
-	return ""
 }
 
 // Way is how datagrams get to one remote address.

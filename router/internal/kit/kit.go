@@ -20,11 +20,19 @@ const Patience = 20 * time.Second
 // Eventually waits for a condition.
 func Eventually(tb testing.TB, what string, ok func() bool) {
 	tb.Helper()
+	if !Poll(ok) {
+		tb.Fatalf("waited %v for %s", Patience, what)
+	}
+}
+
+// Poll waits for a condition, and reports whether it has come.
+func Poll(ok func() bool) bool {
 	for until := time.Now().Add(Patience); !ok(); time.Sleep(time.Millisecond) {
 		if time.Now().After(until) {
-			tb.Fatalf("waited %v for %s", Patience, what)
+			return false
 		}
 	}
+	return true
 }
 
 // Heap returns the bytes in use on the heap after a full collection, pools emptied.

@@ -17,7 +17,14 @@ var Hello = wire.AppendHello(nil, wire.Hello{Version: wire.Version, Features: 0x
 // is registered with t.Cleanup later.
 func Router(t testing.TB, l router.Limits) *router.Router {
 	t.Helper()
-	r, err := router.New(router.Options{Name: "test router", Settings: router.Settings{Limits: l}})
+	return RouterWith(t, router.Options{Settings: router.Settings{Limits: l}})
+}
+
+// RouterWith is Router with more options.
+func RouterWith(t testing.TB, o router.Options) *router.Router {
+	t.Helper()
+	o.Name = "test router"
+	r, err := router.New(o)
 	if err != nil {
 		t.Fatal(err)
 	}

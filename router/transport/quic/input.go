@@ -13,9 +13,6 @@ import (
 	"github.com/clasp-studio/clasp/router/wire"
 )
 
-// frameHeader is the longest header of a CLASP frame, its timestamp included.
-const frameHeader = wire.HeaderSize + 8
-
 var errTooBig = errors.New("frame over the size limit")
 
 // Most frames are small; a buffer that has grown for a large one is kept for others, but
@@ -39,40 +36,46 @@ type input struct {
 	buf    *[]byte // nil while nothing waits
 	done   int     // bytes of buf that have been handed out
 	n      int     // bytes in buf
+	err    error   // what ended reading
 }
 
-// next returns the whole frames that have come, at least one or an error, possibly both.
-// They are good until the next call. A frame of more than limit bytes is errTooBig.
+// next returns the whole frames that have come, at least one, or an error. They are good
+// until the next call. A frame of more than limit bytes is errTooBig; what follows smaller
+// ones is held against the limit of the next call, for HELLO raises it.
 func (in *input) next(limit int) ([]byte, error) {
 	if in.buf != nil {
 		in.n = copy(*in.buf, (*in.buf)[in.done:in.n]) // half a frame at most
 		in.done = 0
 	}
 	for {
-		if in.n == 0 {
+		if in.n > 0 {
+			var bad error
+			if in.done, bad = whole((*in.buf)[:in.n], limit); in.done > 0 {
+				return (*in.buf)[:in.done], nil
+			}
+			if bad != nil {
+				return nil, bad
+			}
+		}
+		switch {
+		case errors.Is(in.err, io.EOF) && in.n > 0:
+			return nil, &wire.ProtocolError{Code: wire.CodeBadFrame, Message: fmt.Sprintf("frame: the stream ends %d bytes into it", in.n)}
+		case in.err != nil:
+			return nil, in.err
+		case in.n == 0:
 			in.release()
 			if _, err := in.stream.Peek(in.first[:]); err != nil {
 				return nil, err
 			}
 			in.buf = buffers.Get().(*[]byte)
-		} else if in.n == len(*in.buf) {
+		case in.n == len(*in.buf):
 			// Grown with what has come, not with what a header announces.
 			grown := append(*in.buf, make([]byte, len(*in.buf))...)
 			in.buf = &grown
 		}
-		got, err := in.stream.Read((*in.buf)[in.n:])
+		var got int
+		got, in.err = in.stream.Read((*in.buf)[in.n:])
 		in.n += got
-		var bad error
-		in.done, bad = whole((*in.buf)[:in.n], limit)
-		if bad == nil && errors.Is(err, io.EOF) && in.done < in.n {
-			bad = &wire.ProtocolError{Code: wire.CodeBadFrame, Message: fmt.Sprintf("frame: the stream ends %d bytes into it", in.n-in.done)}
-		}
-		if bad != nil {
-			err = bad
-		}
-		if in.done > 0 || err != nil {
-			return (*in.buf)[:in.done], err
-		}
 	}
 }
 

@@ -3,7 +3,6 @@ package quic_test
 // The kit: a router behind QUIC on a port of its own, clients of it, and the check at the end that all has been given back.
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -34,7 +33,7 @@ type rig struct {
 	shown  *tls.Config // the certificate
 	trust  *tls.Config
 	limits router.Limits
-	log    logBuffer
+	log    kit.Log
 }
 
 // start runs a router until the test ends.
@@ -241,23 +240,6 @@ func (c *raw) quiet(t testing.TB) {
 	t.Helper()
 	c.write(t, frame(wire.AppendPing(nil)))
 	c.expect(t, wire.TypePong)
-}
-
-type logBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *logBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *logBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }
 
 // relay passes datagrams between a client and the router, each way as it is told. It can change its own port, as a gateway

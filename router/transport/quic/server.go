@@ -30,6 +30,7 @@ import (
 	quicgo "github.com/quic-go/quic-go"
 
 	"github.com/clasp-studio/clasp/router"
+	"github.com/clasp-studio/clasp/router/internal/datagram"
 	"github.com/clasp-studio/clasp/router/transport/internal/network"
 	"github.com/clasp-studio/clasp/router/transport/internal/quiet"
 )
@@ -96,7 +97,8 @@ func Listen(r *router.Router, addr string, o Options) (*Server, error) {
 	}
 	s := &Server{router: r, socket: socket, peers: make(map[*peer]struct{})}
 	s.transport = &quicgo.Transport{Conn: socket, ConnContext: s.admit, VerifySourceAddress: s.mustProve}
-	// quic-go prints its opinion of small socket buffers; hint says it in the router's log.
+	datagram.Grow(socket)
+	// quic-go prints its opinion of small socket buffers; Hint says it in the router's log.
 	if err = os.Setenv("QUIC_GO_DISABLE_RECEIVE_BUFFER_WARNING", "true"); err == nil {
 		s.listener, err = s.transport.Listen(secured(o.TLS), &quicgo.Config{GetConfigForClient: s.config})
 	}
@@ -104,8 +106,8 @@ func Listen(r *router.Router, addr string, o Options) (*Server, error) {
 		_ = socket.Close()
 		return nil, fmt.Errorf("listen for QUIC on %s: %w", addr, err)
 	}
-	if text := hint(bufferSizes(socket)); text != "" {
-		r.Logger().Warn(text)
+	if hint := datagram.Hint(socket, "QUIC"); hint != "" {
+		r.Logger().Warn(hint)
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	s.stop = stop
@@ -153,23 +155,34 @@ func (s *Server) config(*quicgo.ClientInfo) (*quicgo.Config, error) {
 
 // admit counts a connection at its first packet, or refuses it (CONNECTION_REFUSED).
 func (s *Server) admit(ctx context.Context, client *quicgo.ClientInfo) (context.Context, error) {
-	open := s.open.Add(1)
-	if limit := s.router.Limits().MaxConnections; limit > 0 && open > int64(limit) {
-		s.open.Add(-1)
-		s.refused.Warn(s.router.Logger(), "refused a connection: the limit of connections is reached", "remote", client.RemoteAddr, "transport", name, "limit", limit)
-		return nil, errors.New("the limit of connections is reached")
+	place, err := s.router.Enter(network.SourceOf(client.RemoteAddr))
+	if err != nil {
+		s.refused.Warn(s.router.Logger(), "refused a connection: "+err.Error(), "remote", client.RemoteAddr.String(), "transport", name)
+		return nil, err
 	}
-	context.AfterFunc(ctx, func() { s.open.Add(-1) })
+	s.open.Add(1)
+	context.AfterFunc(ctx, func() {
+		s.open.Add(-1)
+		place.Leave()
+	})
 	return ctx, nil
 }
 
 // mustProve reports whether so many handshakes are under way that whoever asks for another
-// has to prove its address.
+// has to prove its address. It is fewer where there are few places, and none where each
+// address has few: invented ones must not take the places of others.
 func (s *Server) mustProve(net.Addr) bool {
+	limits, most := s.router.Limits(), trusting
+	if limits.MaxConnectionsPerIP > 0 {
+		return true
+	}
+	if all := limits.MaxConnections; all > 0 {
+		most = min(most, all/8)
+	}
 	s.mu.Lock()
 	sessions := len(s.peers)
 	s.mu.Unlock()
-	return s.open.Load()-int64(sessions) >= trusting
+	return s.open.Load()-int64(sessions) >= int64(most)
 }
 
 // Addr returns the address that is listened on.

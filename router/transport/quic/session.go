@@ -14,6 +14,7 @@ import (
 	quicgo "github.com/quic-go/quic-go"
 
 	"github.com/clasp-studio/clasp/router"
+	"github.com/clasp-studio/clasp/router/transport/internal/network"
 	"github.com/clasp-studio/clasp/router/wire"
 )
 
@@ -43,7 +44,7 @@ var _ router.Conn = (*peer)(nil)
 // the router counts and times it.
 func (s *Server) session(c *quicgo.Conn) {
 	p := &peer{conn: c, finished: make(chan struct{}), reason: router.ReasonLost}
-	session, ok := s.router.Open(p, router.Peer{Transport: name, Remote: c.RemoteAddr().String(), Framing: router.Bare})
+	session, ok := s.router.Open(p, router.Peer{Transport: name, Remote: c.RemoteAddr().String(), Source: network.SourceOf(c.RemoteAddr()), Framing: router.Bare})
 	if !ok {
 		p.Finish(router.ReasonShutdown)
 		return
@@ -71,7 +72,7 @@ func (s *Server) read(p *peer) router.Reason {
 	defer in.release()
 	for {
 		// Room for the longest frame header besides the payload.
-		limit := s.router.Limits().MaxMessageSize + frameHeader
+		limit := p.session.Limit() + wire.MaxHeader
 		data, err := in.next(limit)
 		if len(data) > 0 {
 			p.session.Receive(data)
@@ -81,7 +82,7 @@ func (s *Server) read(p *peer) router.Reason {
 		case err == nil:
 			continue
 		case errors.Is(err, errTooBig):
-			return p.fail(router.ReasonTooBig, fmt.Sprintf("frame over the limit of %d bytes", limit-frameHeader))
+			return p.fail(router.ReasonTooBig, fmt.Sprintf("frame over the limit of %d bytes", limit-wire.MaxHeader))
 		case isBadFrame(err):
 			return p.fail(router.ReasonBadFrame, err.Error())
 		default:

@@ -6,12 +6,12 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
-	"net"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/clasp-studio/clasp/router"
+	"github.com/clasp-studio/clasp/router/transport/internal/door"
+	"github.com/clasp-studio/clasp/router/transport/internal/frame"
 	"github.com/clasp-studio/clasp/router/wire"
 )
 
@@ -22,11 +22,7 @@ const linger = 2 * time.Second
 // lengthSize is the size of the length before each frame.
 const lengthSize = 4
 
-type conn struct {
-	net.Conn
-	counted *atomic.Int64 // where it counts
-	close   sync.Once
-}
+type conn struct{ *door.Visitor }
 
 var _ router.Conn = (*conn)(nil)
 
@@ -76,19 +72,14 @@ func (c *conn) Finish(router.Reason) {
 }
 
 // Abort closes at once.
-func (c *conn) Abort() {
-	c.close.Do(func() {
-		_ = c.Close()
-		c.counted.Add(-1)
-	})
-}
+func (c *conn) Abort() { _ = c.Close() }
 
 // refuse tells a client for which there is no room why, and closes.
-func (c *conn) refuse(why string) {
+func (c *conn) refuse() {
 	defer c.Abort()
 	c.Limit(linger)
-	text := wire.AppendError(nil, wire.ErrorMessage{Code: wire.CodeOverloaded, Message: []byte(why)})
-	if c.Write(mustFrame(text)) == nil {
+	text := wire.AppendError(nil, wire.ErrorMessage{Code: wire.CodeOverloaded, Message: []byte(c.Refusal)})
+	if c.Write(frame.Of(text)) == nil {
 		c.Finish(router.ReasonNone)
 		_, _ = io.Copy(io.Discard, c.Conn)
 	}

@@ -12,13 +12,9 @@ import (
 	"github.com/clasp-studio/clasp/router/wire"
 )
 
-const (
-	// frameHeader is the longest header of a CLASP frame, its timestamp included.
-	frameHeader = wire.HeaderSize + 8
-	// idleBuffer is what a connection holds while nothing comes. It takes dozens of a
-	// microcontroller's messages at a time.
-	idleBuffer = 2 << 10
-)
+// idleBuffer is what a connection holds while nothing comes. It takes dozens of a
+// microcontroller's messages at a time.
+const idleBuffer = 2 << 10
 
 // read hands frames to the session until the connection ends, and says why it did.
 func (s *Server) read(c *conn, sess *router.Session) router.Reason {
@@ -30,7 +26,7 @@ func (s *Server) read(c *conn, sess *router.Session) router.Reason {
 		rest := buf[:n]
 		for len(rest) >= lengthSize {
 			size := binary.BigEndian.Uint32(rest)
-			if reason, why := s.refusal(size); why != "" {
+			if reason, why := refusal(size, sess.Limit()); why != "" {
 				sess.Fail(reason, wire.CodeBadFrame, why)
 				// What the client still sends is passed over until the ERROR is out.
 				_, _ = io.Copy(io.Discard, c.Conn)
@@ -54,14 +50,13 @@ func (s *Server) read(c *conn, sess *router.Session) router.Reason {
 	}
 }
 
-// refusal says why no frame is so long, if none is. Nothing is allocated for a length:
+// refusal says why no frame is so long, if none is, for a payload of at most limit bytes. Nothing is allocated for a length:
 // the buffer grows with what has come.
-func (s *Server) refusal(size uint32) (router.Reason, string) {
-	limit := s.router.Limits().MaxMessageSize
+func refusal(size uint32, limit int) (router.Reason, string) {
 	switch {
 	case size == 0:
 		return router.ReasonBadFrame, "a length of 0 bytes: a frame has at least 4"
-	case uint64(size) > uint64(limit)+frameHeader:
+	case uint64(size) > uint64(limit)+wire.MaxHeader:
 		return router.ReasonTooBig, fmt.Sprintf("a length of %d bytes: the limit of a message is %d", size, limit)
 	}
 	return router.ReasonNone, ""

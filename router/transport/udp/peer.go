@@ -47,6 +47,7 @@ type peer struct {
 
 	// Guarded by the server's mu.
 	waiting *list.Element // nil once it has proved itself
+	place   router.Place  // none before
 
 	mu       sync.Mutex
 	in       *[]byte       // datagrams that wait, nil if there are none
@@ -145,15 +146,15 @@ func (p *peer) work() {
 }
 
 func (p *peer) receive(b []byte) {
-	if text := tooLong(p.server.router, b); text != "" {
+	if text := tooLong(b, p.sess.Limit()); text != "" {
 		p.sess.Reject(text)
 		return
 	}
 	p.sess.Receive(b)
 }
 
-// prove lets out what was held back.
-func (p *peer) prove() {
+// letOut lets out what was held back.
+func (p *peer) letOut() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.proved = true

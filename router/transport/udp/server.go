@@ -17,7 +17,8 @@
 //
 // Source addresses can be invented, so an address is not trusted before it has sent a
 // second datagram: until then it gets less than three times the bytes that came from it,
-// and what is over waits. Sessions of such addresses are few, and make room for new ones.
+// and what is over waits. Sessions of such addresses are few, and make room for new ones; they
+// have no place among the router's connections before, so that they take nobody's.
 package udp
 
 import (
@@ -64,8 +65,7 @@ type Server struct {
 	sessions
 }
 
-// Listen binds an address ("host:port") and serves on it. The router's
-// Limits.MaxConnections holds for this port by itself.
+// Listen binds an address ("host:port") and serves on it.
 func Listen(r *router.Router, addr string, o Options) (*Server, error) {
 	return listen(r, addr, o, time.Now)
 }
@@ -87,7 +87,7 @@ func listen(r *router.Router, addr string, o Options, now func() time.Time) (*Se
 	}
 	s.port = c.LocalAddr().(*net.UDPAddr).AddrPort().Port()
 	s.sessions.init()
-	if hint := s.socket.Hint(); hint != "" {
+	if hint := datagram.Hint(c, "UDP"); hint != "" {
 		r.Logger().Warn(hint)
 	}
 	go s.serve()
@@ -181,7 +181,7 @@ func kindOf(b []byte) kind {
 // (section 5.2).
 func (s *Server) stranger(m *datagram.Message, now time.Time) {
 	f, _, err := wire.ReadFrame(m.Data)
-	if err != nil || len(f.Payload) == 0 || tooLong(s.router, m.Data) != "" {
+	if err != nil || len(f.Payload) == 0 || tooLong(m.Data, s.router.Limits().MaxMessageSize) != "" {
 		return
 	}
 	payload := f.Payload
@@ -216,10 +216,9 @@ func (s *Server) refuse(m *datagram.Message, code wire.Code, text string) {
 	}
 }
 
-// tooLong says why a datagram is longer than a message may be, "" if it is not.
-func tooLong(r *router.Router, b []byte) string {
-	const frameHeader = wire.HeaderSize + 8 // with a timestamp
-	if limit := r.Limits().MaxMessageSize; len(b) > limit+frameHeader {
+// tooLong says why a datagram is longer than a message of limit bytes may be, "" if it is not.
+func tooLong(b []byte, limit int) string {
+	if len(b) > limit+wire.MaxHeader {
 		return fmt.Sprintf("a datagram of %d bytes is over the limit of %d", len(b), limit)
 	}
 	return ""

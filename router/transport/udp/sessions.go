@@ -11,15 +11,17 @@ import (
 
 	"github.com/clasp-studio/clasp/router"
 	"github.com/clasp-studio/clasp/router/internal/datagram"
+	"github.com/clasp-studio/clasp/router/transport/internal/frame"
+	"github.com/clasp-studio/clasp/router/transport/internal/network"
 	"github.com/clasp-studio/clasp/router/transport/internal/quiet"
 	"github.com/clasp-studio/clasp/router/wire"
 )
 
+// name is what logs and metrics call this transport.
+const name = "udp"
+
 const (
-	// maxSessions bounds the sessions where Limits.MaxConnections does not: whoever can
-	// invent addresses can open as many as he likes.
-	maxSessions = 10_000
-	// maxUnproven is how many of them may be of addresses that have not proved themselves.
+	// maxUnproven is how many sessions may be of addresses that have not proved themselves.
 	// Each may have an outbox full of a snapshot, 64 KiB, that waits for it. There may be
 	// as many more that were evicted and are being closed.
 	maxUnproven = 256
@@ -39,20 +41,8 @@ const (
 	maxFrame = wire.HeaderSize + 1200
 )
 
-// pingFrame makes a client that only listens give a sign of life.
-var pingFrame = mustFrame(wire.AppendPing(nil))
-
 // emptySnapshot goes with a WELCOME that is said again.
-var emptySnapshot = mustFrame(wire.BeginSnapshot(nil))
-
-// mustFrame makes the frame of a payload that is known to fit one.
-func mustFrame(payload []byte) []byte {
-	f, err := wire.AppendFrame(nil, wire.Fire, payload)
-	if err != nil {
-		panic(err) // a constant of this package
-	}
-	return f
-}
+var emptySnapshot = frame.Of(wire.BeginSnapshot(nil))
 
 // seed is for telling a HELLO that was doubled from another.
 var seed = maphash.MakeSeed()
@@ -107,10 +97,7 @@ func (s *sessions) takeCredit(now time.Time) bool {
 // open makes a session for an address that has said HELLO. proved says that it has proved
 // itself before.
 func (s *Server) open(m *datagram.Message, now time.Time, proved bool) {
-	limit := s.router.Limits().MaxConnections
-	if limit <= 0 {
-		limit = maxSessions
-	}
+	source := network.Source(m.From.Addr())
 	p := &peer{
 		server: s, addr: m.From, way: datagram.NewWay(m.From, m.To), spoke: now,
 		hello: maphash.Bytes(seed, m.Data), working: true, changed: make(chan struct{}), proved: proved,
@@ -120,16 +107,21 @@ func (s *Server) open(m *datagram.Message, now time.Time, proved bool) {
 		s.mu.Unlock()
 		return
 	}
-	oldest := s.unproven.Front()
-	if oldest != nil && (len(s.peers) >= limit || s.unproven.Len() >= maxUnproven) {
+	var err error
+	if proved {
+		p.place, err = s.router.Enter(source)
+	} else {
+		err = s.router.Room(source)
+	}
+	if err != nil {
+		s.mu.Unlock()
+		s.refused(m.From, err)
+		s.refuse(m, wire.CodeOverloaded, err.Error())
+		return
+	}
+	if oldest := s.unproven.Front(); oldest != nil && s.unproven.Len() >= maxUnproven {
 		defer oldest.Value.(*peer).end(router.ReasonEvicted)
 		s.forgetLocked(oldest.Value.(*peer))
-	}
-	if len(s.peers) >= limit {
-		s.mu.Unlock()
-		s.full.Warn(s.router.Logger(), "refused a UDP client: the limit of connections is reached", "remote", m.From.String(), "limit", limit)
-		s.refuse(m, wire.CodeOverloaded, "this router is full")
-		return
 	}
 	s.peers[m.From] = p
 	if !proved {
@@ -138,7 +130,7 @@ func (s *Server) open(m *datagram.Message, now time.Time, proved bool) {
 	s.mu.Unlock()
 
 	sess, ok := s.router.Open(p, router.Peer{
-		Transport: "udp", Remote: m.From.String(), Ping: pingFrame,
+		Transport: name, Remote: m.From.String(), Source: source, Ping: frame.Ping,
 		Timeout: idle, MaxFrame: maxFrame, MaxSnapshot: maxFrame,
 	})
 	if !ok {
@@ -171,16 +163,30 @@ func (s *Server) heard(p *peer, m *datagram.Message, k kind, now time.Time) {
 	p.put(m.Data) // a HELLO is answered with ERROR 100 (section 5.4)
 }
 
-// prove notes that an address has sent a second datagram.
+// refused logs that there was no room.
+func (s *Server) refused(from netip.AddrPort, err error) {
+	s.full.Warn(s.router.Logger(), "refused a connection: "+err.Error(), "remote", from.String(), "transport", name)
+}
+
+// prove notes that an address has sent a second datagram. Its session gets a place among the
+// router's connections, or ends if they have all been taken meanwhile.
 func (s *Server) prove(p *peer) {
 	if p.isProved {
 		return
 	}
 	p.isProved = true
 	s.mu.Lock()
-	s.trustLocked(p)
+	var err error
+	if p.waiting != nil { // it has not been forgotten, and was not proved from the start
+		s.trustLocked(p)
+		p.place, err = s.router.Enter(network.Source(p.addr.Addr()))
+	}
 	s.mu.Unlock()
-	p.prove()
+	p.letOut()
+	if err != nil {
+		s.refused(p.addr, err)
+		p.sess.Fail(router.ReasonFull, wire.CodeOverloaded, err.Error())
+	}
 }
 
 // trustLocked takes a peer off the list of those that may be evicted.
@@ -195,6 +201,7 @@ func (s *sessions) forgetLocked(p *peer) {
 	s.trustLocked(p)
 	if s.peers[p.addr] == p {
 		delete(s.peers, p.addr)
+		p.place.Leave()
 		s.leaving++
 	}
 }

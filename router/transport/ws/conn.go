@@ -11,6 +11,7 @@ import (
 	"github.com/gorilla/websocket"
 
 	"github.com/clasp-studio/clasp/router"
+	"github.com/clasp-studio/clasp/router/transport/internal/door"
 )
 
 // linger is how long a client has to take in the goodbye before its connection is
@@ -20,13 +21,10 @@ const linger = 2 * time.Second
 // conn is a connection that says when its input is exhausted, and the router's way
 // back to the client.
 type conn struct {
-	net.Conn
-	out     net.Conn        // what frames are written to: Conn, or the TLS above it
-	raw     syscall.RawConn // nil where input cannot be read ahead
-	leave   func()          // tells the door
-	refusal string          // why this one may not become a session, "" if it may
-	close   sync.Once
-	said    atomic.Bool // goodbye has been said: nothing may follow it
+	*door.Visitor
+	out  net.Conn        // what frames are written to: Conn, or the TLS above it
+	raw  syscall.RawConn // nil where input cannot be read ahead
+	said atomic.Bool     // goodbye has been said: nothing may follow it
 
 	// Owned by the reader.
 	idle  func()  // called when there is nothing more to read
@@ -63,16 +61,6 @@ var inputs = sync.Pool{New: func() any {
 	b := make([]byte, 16<<10)
 	return &b
 }}
-
-// Close closes once.
-func (c *conn) Close() error {
-	err := net.ErrClosed
-	c.close.Do(func() {
-		c.leave()
-		err = c.Conn.Close()
-	})
-	return err
-}
 
 // way is conn as the router sees it.
 type way struct{ *conn }

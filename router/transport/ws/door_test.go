@@ -85,6 +85,25 @@ func TestSilentCount(t *testing.T) {
 	g.open(t)
 }
 
+// However many are being told that the router is full, and take their time to listen: the place of a session that ends is the
+// next one's.
+func TestToldHoldNoPlace(t *testing.T) {
+	g := start(t, limits(func(l *router.Limits) { l.MaxConnections = 2 }))
+	first := g.dial(t)
+	g.dial(t)
+	told := g.silent(t, 4)
+	first.drop()
+	g.open(t)
+	for _, c := range told { // they were there all the time
+		if _, err := io.WriteString(c, "GET / HTTP/1.1\r\nHost: "+g.addr+"\r\n\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		if answer, err := io.ReadAll(c.in); err != nil || !bytes.Contains(answer, []byte("200 OK")) {
+			t.Errorf("one that was being told got %q, %v", answer, err)
+		}
+	}
+}
+
 // What there is no room to tell is closed at once, so that memory stays bounded however many come. The log says so now and then.
 func TestFloodOverTheLimit(t *testing.T) {
 	for name, test := range map[string]struct {
@@ -107,7 +126,11 @@ func TestFloodOverTheLimit(t *testing.T) {
 			before := inUse()
 			all := g.silent(t, 2000)
 			work.served(t)
-			if now := inUse(); now.descriptors > before.descriptors+len(all)+1+test.spare {
+			var now resources // the last may be on its way out
+			if !poll(func() bool {
+				now = inUse()
+				return now.descriptors <= before.descriptors+len(all)+1+test.spare
+			}) {
 				t.Errorf("%d descriptors are open, %d before", now.descriptors-len(all), before.descriptors)
 			}
 			work.finish(t)
@@ -174,27 +197,6 @@ func TestConnectionsFromOneAddress(t *testing.T) {
 		g.dial(t)
 	}
 }
-
-func TestSources(t *testing.T) {
-	for _, test := range []struct{ a, b string }{
-		{"192.0.2.1", "::ffff:192.0.2.1"},
-		{"2001:db8:1:2::1", "2001:db8:1:2:ffff:ffff:ffff:ffff"},
-		{"fe80::1", "fe80::2"},
-	} {
-		if source(test.a) != source(test.b) {
-			t.Errorf("%s and %s are two", test.a, test.b)
-		}
-	}
-	for _, test := range []struct{ a, b string }{
-		{"192.0.2.1", "192.0.2.2"}, {"2001:db8:1:2::1", "2001:db8:1:3::1"}, {"192.0.2.1", "2001:db8::1"},
-	} {
-		if source(test.a) == source(test.b) {
-			t.Errorf("%s and %s are one", test.a, test.b)
-		}
-	}
-}
-
-func source(ip string) any { return ws.SourceOf(&net.TCPAddr{IP: net.ParseIP(ip), Port: 1}) }
 
 // What web pages may connect is looked at before the upgrade, anew each time.
 func TestOrigins(t *testing.T) {

@@ -19,14 +19,17 @@ import (
 
 	"github.com/clasp-studio/clasp/router"
 	"github.com/clasp-studio/clasp/router/sites"
+	"github.com/clasp-studio/clasp/router/transport/internal/door"
+	"github.com/clasp-studio/clasp/router/transport/internal/network"
+	"github.com/clasp-studio/clasp/router/transport/internal/quiet"
 	"github.com/clasp-studio/clasp/router/wire"
 )
 
+// name is what logs and metrics call this transport.
+const name = "ws"
+
 // handshakeTimeout is how long a connection may take to ask for its upgrade.
 const handshakeTimeout = 10 * time.Second
-
-// frameHeader is the longest header of a CLASP frame, its timestamp included.
-const frameHeader = wire.HeaderSize + 8
 
 // Server accepts WebSocket connections for a router.
 type Server struct {
@@ -35,7 +38,7 @@ type Server struct {
 	http     http.Server
 	upgrader websocket.Upgrader
 	sites    func() sites.Rules
-	foreign  throttled // pages of other sites
+	foreign  quiet.Log // pages of other sites
 	served   chan struct{}
 }
 
@@ -51,7 +54,7 @@ type Options struct {
 
 // Listen binds an address ("host:port") and serves on it.
 func Listen(r *router.Router, addr string, o Options) (*Server, error) {
-	l, err := net.Listen(network(addr), addr)
+	l, err := net.Listen(network.Of("tcp", addr), addr)
 	if err != nil {
 		return nil, fmt.Errorf("listen for WebSocket on %s: %w", addr, err)
 	}
@@ -59,7 +62,7 @@ func Listen(r *router.Router, addr string, o Options) (*Server, error) {
 	if s.sites == nil {
 		s.sites = func() sites.Rules { return sites.Rules{} }
 	}
-	s.listener = newDoor(l, r)
+	s.listener = listener{door.New(l, r, name)}
 	s.upgrader = websocket.Upgrader{
 		// The client's frames are small and our frames bypass gorilla: 512 bytes are
 		// all an idle connection holds.
@@ -97,16 +100,6 @@ func Listen(r *router.Router, addr string, o Options) (*Server, error) {
 	return s, nil
 }
 
-// network keeps an IPv4 address to IPv4: Go would take 0.0.0.0 for IPv6 as well, and
-// so for the machine's public addresses. "::" means both.
-func network(addr string) string {
-	host, _, err := net.SplitHostPort(addr)
-	if ip := net.ParseIP(host); err == nil && ip != nil && ip.To4() != nil {
-		return "tcp4"
-	}
-	return "tcp"
-}
-
 // Addr returns the address that is listened on.
 func (s *Server) Addr() net.Addr { return s.listener.Addr() }
 
@@ -131,7 +124,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if err := s.sites().Allowed(r.Header.Get("Origin"), r.Host); err != nil {
-		s.foreign.log(s.router.Logger(), "refused a connection: "+err.Error(), "remote", r.RemoteAddr)
+		s.foreign.Warn(s.router.Logger(), "refused a connection: "+err.Error(), "remote", r.RemoteAddr)
 		http.Error(w, err.Error(), http.StatusForbidden)
 		return
 	}
@@ -173,7 +166,7 @@ func (s *Server) session(c *websocket.Conn) {
 	under.out = c.NetConn()
 	_ = under.SetDeadline(time.Time{}) // the handshake's is over
 	sess, ok := s.router.Open(way{under}, router.Peer{
-		Transport: "ws", Remote: under.RemoteAddr().String(), Source: sourceOf(under.RemoteAddr()), Framing: router.WebSocket, Ping: pingFrame,
+		Transport: name, Remote: under.RemoteAddr().String(), Source: network.SourceOf(under.RemoteAddr()), Framing: router.WebSocket, Ping: pingFrame,
 	})
 	if !ok {
 		way{under}.Finish(router.ReasonShutdown)
@@ -210,11 +203,11 @@ func (s *Server) read(c *websocket.Conn, under *conn, sess *router.Session) rout
 			continue // NextReader passes over the rest
 		}
 		// Room for the longest frame header besides the payload.
-		limit := sess.Limit() + frameHeader
+		limit := sess.Limit() + wire.MaxHeader
 		data, err := msg.read(r, limit)
 		switch {
 		case errors.Is(err, errTooBig):
-			sess.Fail(router.ReasonTooBig, wire.CodeBadFrame, fmt.Sprintf("message over the limit of %d bytes", limit-frameHeader))
+			sess.Fail(router.ReasonTooBig, wire.CodeBadFrame, fmt.Sprintf("message over the limit of %d bytes", limit-wire.MaxHeader))
 			// What the client still sends is passed over until the goodbye is out.
 			_, _ = io.Copy(io.Discard, under)
 			return router.ReasonTooBig
