@@ -254,10 +254,10 @@ func full(err error) bool {
 const windowsFull = syscall.Errno(112)
 
 // Load calls restore with every record, each a view valid during the call only. An address
-// may come more than once: the higher revision counts, and at the same one what is in params;
-// of two in the journal the later. journaled says that the record is from there, so that it
-// must be among the changed ones of the first checkpoint. Call it once, before Start. The file
-// is read without mapping it, so that it does not count towards the process's memory.
+// may come more than once: the higher revision counts, and at the same one what is in params.
+// journaled says that the record is from the journal, so that it must be among the changed
+// ones of the first checkpoint. Call it once, before Start. The file is read without mapping
+// it, so that it does not count towards the process's memory.
 func (s *Store) Load(restore func(r Record, journaled bool)) error {
 	var err error
 	if s.disk.db != nil { // else there is none yet, for lack of room
