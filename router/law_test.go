@@ -54,7 +54,7 @@ func (l law) may(operation, at string) bool {
 		return l.at(l.read, at)
 	case "set", "timeline", "announce":
 		return l.at(l.write, at)
-	case "event":
+	case "event", "stream", "gesture":
 		return l.at(l.emit, at) || l.at(l.write, at)
 	case "subscribe":
 		return l.within(l.read, at) || l.within(l.subscribe, at)
@@ -85,7 +85,7 @@ func (d *drama) done(operation, addr string) {
 	switch operation {
 	case "set":
 		d.told("SET", addr)
-	case "event", "timeline":
+	case "event", "stream", "gesture", "timeline":
 		d.seen = append(d.seen, "PUBLISH "+addr)
 	}
 }
@@ -100,6 +100,10 @@ func (d *drama) payload(t *testing.T, operation, at string) []byte {
 		return timelinePayload(t, at, 1.0)
 	case "event":
 		return publishPayload(t, wire.Event, at)
+	case "stream":
+		return publishPayload(t, wire.Stream, at)
+	case "gesture":
+		return publishPayload(t, wire.Gesture, at)
 	case "announce":
 		return announcePayload(at)
 	case "subscribe":
@@ -233,7 +237,7 @@ func TestLaw(t *testing.T) {
 		}
 		for range 60 {
 			at := addr()
-			switch operation := []string{"get", "set", "set", "timeline", "event", "announce", "subscribe", "query", "replay", "bundle", "friend"}[random.IntN(11)]; operation {
+			switch operation := []string{"get", "set", "set", "timeline", "event", "stream", "gesture", "announce", "subscribe", "query", "replay", "bundle", "friend"}[random.IntN(13)]; operation {
 			case "friend":
 				d.friend.send(t, wire.Fire, setPayload(at, 1.0))
 				d.told("SET", at)

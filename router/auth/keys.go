@@ -15,22 +15,12 @@ const minBits = 2048
 
 // ParsePrivateKey reads the RSA key that signs tokens, from PEM (PKCS 8 or PKCS 1, not encrypted). Errors never hold the key.
 func ParsePrivateKey(text []byte) (*rsa.PrivateKey, error) {
-	block, _ := pem.Decode(text)
-	if block == nil {
-		return nil, errors.New("is not PEM: it begins with -----BEGIN")
-	}
-	var key any
-	var err error
-	switch block.Type {
-	case "PRIVATE KEY":
-		key, err = x509.ParsePKCS8PrivateKey(block.Bytes)
-	case "RSA PRIVATE KEY":
-		key, err = x509.ParsePKCS1PrivateKey(block.Bytes)
-	default:
-		return nil, fmt.Errorf("holds a %q, and an unencrypted RSA private key is needed", block.Type)
-	}
+	key, err := parseKey(text, "private", "an unencrypted RSA private key is needed", parsers{
+		"PRIVATE KEY":     x509.ParsePKCS8PrivateKey,
+		"RSA PRIVATE KEY": func(der []byte) (any, error) { return x509.ParsePKCS1PrivateKey(der) },
+	})
 	if err != nil {
-		return nil, errors.New("holds a private key that is damaged or of an unknown kind")
+		return nil, err
 	}
 	private, ok := key.(*rsa.PrivateKey)
 	if !ok {
@@ -41,28 +31,38 @@ func ParsePrivateKey(text []byte) (*rsa.PrivateKey, error) {
 
 // parsePublicKey reads the RSA key that tokens are checked with, from PEM (PKIX or PKCS 1).
 func parsePublicKey(text []byte) (*rsa.PublicKey, error) {
-	block, _ := pem.Decode(text)
-	if block == nil {
-		return nil, errors.New("is not PEM: it begins with -----BEGIN")
-	}
-	var key any
-	var err error
-	switch block.Type {
-	case "PUBLIC KEY":
-		key, err = x509.ParsePKIXPublicKey(block.Bytes)
-	case "RSA PUBLIC KEY":
-		key, err = x509.ParsePKCS1PublicKey(block.Bytes)
-	default:
-		return nil, fmt.Errorf("holds a %q, and an RSA public key is needed (openssl rsa -pubout makes one of a private key)", block.Type)
-	}
+	key, err := parseKey(text, "public", "an RSA public key is needed (openssl rsa -pubout makes one of a private key)", parsers{
+		"PUBLIC KEY":     x509.ParsePKIXPublicKey,
+		"RSA PUBLIC KEY": func(der []byte) (any, error) { return x509.ParsePKCS1PublicKey(der) },
+	})
 	if err != nil {
-		return nil, errors.New("holds a public key that is damaged or of an unknown kind")
+		return nil, err
 	}
 	public, ok := key.(*rsa.PublicKey)
 	if !ok {
 		return nil, errors.New("holds a public key that is not RSA")
 	}
 	return public, enough(public.N.BitLen())
+}
+
+// parsers read what a PEM block holds, by its type.
+type parsers map[string]func(der []byte) (any, error)
+
+// parseKey reads the first PEM block.
+func parseKey(text []byte, kind, needed string, by parsers) (any, error) {
+	block, _ := pem.Decode(text)
+	if block == nil {
+		return nil, errors.New("is not PEM: it begins with -----BEGIN")
+	}
+	parse := by[block.Type]
+	if parse == nil {
+		return nil, fmt.Errorf("holds a %q, and %s", block.Type, needed)
+	}
+	key, err := parse(block.Bytes)
+	if err != nil {
+		return nil, fmt.Errorf("holds a %s key that is damaged or of an unknown kind", kind) // the cause might quote it
+	}
+	return key, nil
 }
 
 func enough(bits int) error {

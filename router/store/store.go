@@ -86,9 +86,10 @@ type Store struct {
 	// These belong to own, before Start to the caller.
 	disk  disk
 	round round
-	found []foundBatch // in the journal; Load takes them
 
-	forgotten uint64 // as the file says it
+	// What Open has found.
+	found     []foundBatch // in the journal; Load takes them
+	forgotten uint64       // as the file says it
 
 	closing  sync.Once
 	closeCtx context.Context // set by the first Close, before the queue is closed
@@ -252,18 +253,17 @@ func full(err error) bool {
 // windowsFull is ERROR_DISK_FULL, which package syscall does not make an ENOSPC of.
 const windowsFull = syscall.Errno(112)
 
-// Load calls restore with every record, each a view valid during the call only. An
-// address may come more than once: the higher revision counts, and what is journaled is
-// the older one at the same. journaled says that the record is not in params yet, so that it must be among
-// the changed ones of the first checkpoint. Call it once, before Start. The file is read
-// without mapping it, so that it does not count towards the process's memory.
+// Load calls restore with every record, each a view valid during the call only. An address
+// may come more than once: the higher revision counts, and at the same one what is in params.
+// journaled says that the record is from the journal, so that it must be among the changed
+// ones of the first checkpoint. Call it once, before Start. The file is read without mapping
+// it, so that it does not count towards the process's memory.
 func (s *Store) Load(restore func(r Record, journaled bool)) error {
 	var err error
 	if s.disk.db != nil { // else there is none yet, for lack of room
 		err = walkFile(s.o.Path, s.loadRecord(restore))
 	}
 	if err == nil {
-		// Last, since at the same revision the later one counts.
 		err = eachRecord(s.found, s.epoch, func(r Record) error {
 			restore(r, true)
 			return nil
