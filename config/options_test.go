@@ -65,7 +65,7 @@ func TestTable(t *testing.T) {
 func TestPublishedPage(t *testing.T) {
 	page, err := os.ReadFile("../../shared/operations.md")
 	if err != nil {
-		t.Skipf("no operations.md to compare with: %v", err)
+		t.Skipf("%s: no operations.md to compare with: %v", t.Name(), err)
 	}
 	list, err := os.ReadFile("testdata/options.txt")
 	if err != nil {

@@ -166,7 +166,7 @@ func TestSecretNeverPrints(t *testing.T) {
 func TestUsage(t *testing.T) {
 	page, err := os.ReadFile("../../shared/reference-page.md")
 	if err != nil {
-		t.Skipf("no reference page to compare with: %v", err)
+		t.Skipf("%s: no reference page to compare with: %v", t.Name(), err)
 	}
 	usage := regexp.MustCompile(` {2,}`).ReplaceAllString(config.Usage(), " ")
 	entry := regexp.MustCompile(`(?m)^(-.*)\n    (.*)$`)

@@ -4,6 +4,7 @@ package main_test
 
 import (
 	"bufio"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -58,7 +59,7 @@ func TestHang(t *testing.T) {
 	// Who is traced stays a zombie until the tracer, which is asleep itself, has seen its end.
 	for deadline := time.Now().Add(patience); !strings.Contains(status(t, s.cmd.Process.Pid), "State:\tZ"); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("it goes on:\n%s", status(t, s.cmd.Process.Pid))
+			t.Fatalf("it goes on, or has ended in order:\n%s", status(t, s.cmd.Process.Pid))
 		}
 	}
 	if err := hold.Process.Kill(); err != nil {
@@ -69,14 +70,30 @@ func TestHang(t *testing.T) {
 	}
 }
 
-// status is what the kernel says of a process.
+// status is what the kernel says of a process, "" when it has gone.
 func status(t *testing.T, pid int) string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "status"))
-	if err != nil {
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		t.Fatal(err)
 	}
 	return string(text)
+}
+
+// traced reports whether every thread of a process is.
+func traced(t *testing.T, pid, tracer int) bool {
+	t.Helper()
+	threads, err := filepath.Glob(filepath.Join("/proc", strconv.Itoa(pid), "task", "*", "status"))
+	if err != nil || len(threads) == 0 {
+		t.Fatalf("the threads of process %d: %q, %v", pid, threads, err)
+	}
+	for _, name := range threads {
+		text, err := os.ReadFile(name)
+		if err == nil && !strings.Contains(string(text), "TracerPid:\t"+strconv.Itoa(tracer)+"\n") {
+			return false
+		}
+	}
+	return true
 }
 
 // attached waits until a process is traced.
@@ -93,7 +110,7 @@ func attached(t *testing.T, pid, tracer int, said interface{ Read([]byte) (int, 
 		}
 	}()
 	for deadline := time.Now().Add(patience); ; {
-		if strings.Contains(status(t, pid), "TracerPid:\t"+strconv.Itoa(tracer)+"\n") {
+		if traced(t, pid, tracer) {
 			return
 		}
 		select {

@@ -21,7 +21,7 @@ func unavailable(t *testing.T, format string, args ...any) {
 	if os.Getenv("REQUIRE_INTEROP") == "1" {
 		t.Fatalf(format, args...)
 	}
-	t.Skipf(format, args...)
+	t.Skip(t.Name()+":", fmt.Sprintf(format, args...))
 }
 
 // program returns the path of the first of names that is installed.

@@ -292,7 +292,7 @@ func TestMetrics(t *testing.T) {
 func TestStateDiskFull(t *testing.T) {
 	dir := t.TempDir()
 	if err := mountSmall(dir); err != nil {
-		t.Skipf("TestStateDiskFull needs root, and to mount a tmpfs: %v", err)
+		t.Skipf("%s needs root, and to mount a tmpfs: %v", t.Name(), err)
 	}
 	t.Cleanup(func() { unmount(t, dir) })
 	s := keep(t, filepath.Join(dir, "state.db"), "--metrics", "--metrics-port", "0", "--persist-interval", "1")

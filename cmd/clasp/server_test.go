@@ -277,7 +277,7 @@ func TestJSONLogFile(t *testing.T) {
 func TestFullDisk(t *testing.T) {
 	const full = "/dev/full"
 	if _, err := os.Stat(full); err != nil {
-		t.Skip("this system has no ", full)
+		t.Skipf("%s: this system has no %s", t.Name(), full)
 	}
 	s := serve(t, nil, "--port", "0", "--bind", "127.0.0.1", "--log-file", full)
 	address := s.address(t)

@@ -302,7 +302,7 @@ func TestHandlerTooSlow(t *testing.T) {
 // Addresses without end, as events may have, do not fill the memory, and revisions are not forgotten for them.
 func TestManyAddresses(t *testing.T) {
 	if testing.Short() {
-		t.Skip("needs more than 65536 addresses")
+		t.Skipf("%s needs more than 65536 addresses", t.Name())
 	}
 	s := startServer(t)
 	a, b := s.dial(t, client.Options{}), s.dial(t, client.Options{})

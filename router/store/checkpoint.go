@@ -48,7 +48,7 @@ type round struct {
 // now.
 func (s *Store) advance() bool {
 	r := &s.round
-	if s.soon.Swap(false) || !r.running && s.journal.written.Load()-s.folded.Load() > maxJournal {
+	if s.soon.Swap(false) || !r.running && s.crowded() {
 		r.want = true
 	}
 	if !(r.want && s.disk.sound) && time.Now().Before(r.due) {

@@ -111,11 +111,14 @@ func (s *Store) commitBatch(batch []Commit) error {
 		o.next = s.journal.next
 	}
 	s.queue.tell(o)
-	if err == nil && s.journal.written.Load()-s.folded.Load() > maxJournal {
+	if err == nil && s.crowded() {
 		signal(s.wake)
 	}
 	return err
 }
+
+// crowded reports whether so much is journaled that a checkpoint should not wait.
+func (s *Store) crowded() bool { return s.journal.written.Load()-s.folded.Load() > maxJournal }
 
 // errUnstamped is why there are no commits before the epoch is on the disk: the next start
 // would give the same revisions once more.

@@ -170,7 +170,7 @@ func TestVectorsTruncated(t *testing.T) {
 func TestVectorsAreTheSharedOnes(t *testing.T) {
 	shared := filepath.Join("..", "..", "..", "shared", "vectors")
 	if _, err := os.Stat(shared); err != nil {
-		t.Skipf("the repository stands alone here: %v", err)
+		t.Skipf("%s: the repository stands alone here: %v", t.Name(), err)
 	}
 	for _, name := range []string{"javascript.json", "python.json"} {
 		original, err := os.ReadFile(filepath.Join(shared, name))

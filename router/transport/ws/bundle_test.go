@@ -158,7 +158,7 @@ func TestBundleScheduled(t *testing.T) {
 			c.send(t, wire.Commit, bundleAt(micros(due.Add(ahead/2)), set("/future/a", 2), publish(wire.Event, "/future/e", 2)))
 			c.send(t, wire.Confirm, bundleAt(micros(due), set("/future/a", 1), publish(wire.Event, "/future/e", 1)))
 			if c.quiet(t); time.Now().After(due) {
-				t.Skip("the machine is too busy to ask before it is time")
+				t.Skipf("%s: the machine is too busy to ask before it is time", t.Name())
 			}
 			for i := range 2 {
 				for range 2 {

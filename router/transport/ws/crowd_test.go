@@ -202,7 +202,7 @@ func TestConnectsAndDrops(t *testing.T) {
 // another one's accept or handshake." This takes the ten seconds.
 func TestStayers(t *testing.T) {
 	if testing.Short() {
-		t.Skip("takes over ten seconds")
+		t.Skipf("%s takes over ten seconds", t.Name())
 	}
 	const each = 50
 	g := start(t)

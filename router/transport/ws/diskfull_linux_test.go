@@ -14,11 +14,11 @@ import (
 
 func TestCommitDiskFull(t *testing.T) {
 	if os.Getuid() != 0 {
-		t.Skip("TestCommitDiskFull needs root: it mounts a small tmpfs")
+		t.Skipf("%s needs root: it mounts a small tmpfs", t.Name())
 	}
 	dir := t.TempDir()
 	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=8m"); err != nil {
-		t.Skipf("TestCommitDiskFull needs to mount a tmpfs, which is not permitted here: %v", err)
+		t.Skipf("%s needs to mount a tmpfs, which is not permitted here: %v", t.Name(), err)
 	}
 	t.Cleanup(func() {
 		if err := syscall.Unmount(dir, 0); err != nil {

@@ -497,7 +497,7 @@ type lifetime struct{ after, before time.Time }
 func (l lifetime) busy(t *testing.T) {
 	t.Helper()
 	if since := time.Since(l.after); since >= time.Second {
-		t.Skipf("nothing was done for %v: the machine is too busy", since)
+		t.Skipf("%s: nothing was done for %v: the machine is too busy", t.Name(), since)
 	}
 }
 

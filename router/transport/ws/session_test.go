@@ -175,7 +175,7 @@ func TestSessionTimeout(t *testing.T) {
 				c.send(t, wire.Confirm, set("/busy", 1))
 				f, err := c.read()
 				if err != nil && time.Since(last) > timeout/2 {
-					t.Skip("the machine is too busy to keep a session alive")
+					t.Skipf("%s: the machine is too busy to keep a session alive", t.Name())
 				}
 				if err != nil || f.kind != wire.TypeAck {
 					t.Fatalf("got %v, %v, want ACK", f, err)
