@@ -69,10 +69,33 @@ type Security struct {
 	Pairing         Pairing
 }
 
-// Pairing lets people admit devices with a PIN that is good for Timeout.
+// Pairing lets people admit devices that have no token: see package pairing.
 type Pairing struct {
-	Enabled bool
-	Timeout time.Duration
+	Enabled  bool
+	Timeout  time.Duration // life of a PIN
+	Approval string        // "pin", "operator" or "both": what is enough
+	Lobby    bool          // devices may ask to be let in; without it only invites let in
+	Grace    time.Duration // how long a device without a token may come back unasked; 0 = not
+	MaxPINs  int           // of invites, open at once
+	Default  Rights        // of the profile that is given unless another one is named
+	Profiles map[string]Profile
+	File     string // of the devices; empty = beside the state
+
+	// Known is no option: a router that runs has the file of its devices open, so that
+	// pairing can be turned on without a restart.
+	Known bool
+}
+
+// Rights are the patterns of the addresses that a device may read and write.
+type Rights struct {
+	Read  []string `json:"read"`
+	Write []string `json:"write"`
+}
+
+// Profile is what a device may do. In its patterns {device} stands for its name.
+type Profile struct {
+	Rights
+	NoPIN bool `json:"no_pin"` // is not given by a PIN alone
 }
 
 // Limits bound what clients may use.

@@ -84,7 +84,8 @@ func TestReferencePageSample(t *testing.T) {
 		UDP:       config.Listener{Port: 7331},
 		TLS:       config.TLS{Enabled: true, Cert: "/path/to/cert.pem", Key: "/path/to/key.pem"},
 		Discovery: config.Discovery{MDNS: config.MDNS{Enabled: true, Name: "Studio Router"}, UDP: config.Listener{Enabled: true, Port: 7331}},
-		Security:  config.Security{RequireAuth: true, TokenSecret: "abc", Pairing: config.Pairing{Timeout: 5 * time.Minute}},
+		Security: config.Security{RequireAuth: true, TokenSecret: "abc", Pairing: config.Pairing{Timeout: 5 * time.Minute,
+			Approval: "pin", Lobby: true, Grace: 10 * time.Minute, MaxPINs: 1, Default: config.Rights{Read: []string{"/**"}, Write: []string{"/**"}}}},
 		Limits: config.Limits{MaxConnections: 10000, MaxMessageSize: 65536, MaxSubscriptions: 1000,
 			MaxParams: 1000000, WelcomeSnapshot: 10000, SessionTimeout: 5 * time.Minute},
 		Persistence: config.Persistence{Enabled: true, Path: "/var/lib/clasp/state.db", SyncInterval: 5 * time.Second},
@@ -443,10 +444,9 @@ func TestUnavailable(t *testing.T) {
 		flags []string
 		want  string
 	}{
-		{[]string{"port=1", "quic-port=2", "udp-port=3", "mdns-name=x", "metrics-port=4", "persist-path=p", "pairing-timeout=5", "tls=false"}, ""},
+		{[]string{"port=1", "quic-port=2", "udp-port=3", "mdns-name=x", "metrics-port=4", "persist-path=p", "pairing-timeout=60", "pairing=true", "tls=false"}, ""},
 		{[]string{"quic=true", "tls-cert=c", "tls-key=k", "udp=true", "tcp=true", "mdns=true", "discovery-port=1", "metrics=true", "persist=true"}, ""},
-		{[]string{"tcp=true", "pairing=true", "tui=true"}, "pairing (--pairing), the dashboard (--tui)"},
-		{[]string{"require-auth=true", "token-secret=s", "pairing=true"}, "pairing (--pairing)"},
+		{[]string{"tcp=true", "pairing=true", "tui=true"}, "the dashboard (--tui)"},
 	} {
 		loaded, err := config.Load(flags(t, test.flags...), nil)
 		if err != nil {

@@ -176,6 +176,9 @@ func (r *reader) option(o *option, path string, value *yaml.Node) {
 	case *[]string:
 		r.texts(o, field, path, n)
 		return
+	case *map[string]Profile:
+		r.profiles(o, field, path, n)
+		return
 	}
 	text, ok := r.scalar(path, n, o.isSecret())
 	if !ok {

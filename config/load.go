@@ -110,6 +110,10 @@ func Load(given Given, environ []string) (*Loaded, error) {
 		if o.initial == "" {
 			continue
 		}
+		if list, ok := o.field(&l.config).(*[]string); ok {
+			*list = []string{strings.Trim(o.initial, "[]")}
+			continue
+		}
 		if err := o.set(&l.config, o.initial); err != nil {
 			l.problem("default", "%s: %v", o.path, err)
 		}
@@ -222,6 +226,9 @@ func (l *loader) imply() {
 	}
 	if port := named("discovery.udp.port"); l.origins[port].source == fromFlag {
 		l.turnOn("discovery.udp.enabled", port)
+	}
+	if l.config.Security.Pairing.Enabled {
+		l.turnOn("security.require_auth", named("security.pairing.enabled"))
 	}
 }
 

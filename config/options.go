@@ -19,13 +19,14 @@ type option struct {
 	env     []string // environment names besides the one made from path
 	metavar string   // the value in the help, as in "--port <PORT>"
 	help    string
-	initial string // default, in the form it is written in YAML
+	initial string // default, in the form it is written in YAML; of a list, one item in brackets
 	derived string // words for a default that is worked out at start
 	leader  string // path of the option whose value is that default
 	example string // value in the sample file where there is no default
 	min     int    // range of a number, in its unit
 	max     int
 	choices []string
+	off     bool               // of a time: "off" is 0
 	exists  bool               // names a file that must be readable
 	live    bool               // takes effect on SIGHUP
 	cert    bool               // names a file of the certificate; taken while there is TLS before and after
@@ -119,13 +120,37 @@ var options = []*option{
 	{group: "Security", path: "security.allowed_origins", example: "[same, https://panel.example]", live: true, items: "origins", check: sites.Check,
 		help:  "Web pages that may connect: same, any, https://host[:port], https://*.host; any page may when there is no list",
 		field: func(c *Config) any { return &c.Security.AllowedOrigins }},
-	{group: "Security", flag: "pairing", path: "security.pairing.enabled", initial: "false",
-		help:  "Enable pairing mode",
+	{group: "Security", flag: "pairing", path: "security.pairing.enabled", initial: "false", live: true,
+		help:  "Enable pairing mode; turns --require-auth on",
 		field: func(c *Config) any { return &c.Security.Pairing.Enabled }},
 	{group: "Security", flag: "pairing-timeout", path: "security.pairing.timeout", aliases: []string{"security.pairing.pin_timeout"},
-		metavar: "SECONDS", initial: "300", min: 1, max: day,
+		metavar: "SECONDS", initial: "300", min: 30, max: 3600, live: true,
 		help:  "Pairing PIN timeout",
 		field: func(c *Config) any { return &c.Security.Pairing.Timeout }},
+	{group: "Security", path: "security.pairing.approval", initial: "pin", choices: []string{"pin", "operator", "both"}, live: true,
+		help:  "What lets a device in: its PIN or the operator's word (pin), only that word (operator), or both",
+		field: func(c *Config) any { return &c.Security.Pairing.Approval }},
+	{group: "Security", path: "security.pairing.lobby", initial: "true", live: true,
+		help:  "Let devices ask to be let in; without it only invites let one in",
+		field: func(c *Config) any { return &c.Security.Pairing.Lobby }},
+	{group: "Security", path: "security.pairing.reconnect_grace", initial: "600", max: day, off: true, live: true,
+		help:  "Seconds for which a device that has no token may come back unasked, by its name and address; off for hostile networks",
+		field: func(c *Config) any { return &c.Security.Pairing.Grace }},
+	{group: "Security", path: "security.pairing.max_pins", initial: "1", min: 1, max: 4, live: true,
+		help:  "PINs of invites that may be open at once; a guess can hit any of them",
+		field: func(c *Config) any { return &c.Security.Pairing.MaxPINs }},
+	{group: "Security", path: "security.pairing.default_permissions.read", initial: "[/**]", live: true, items: "patterns", check: checkPattern,
+		help:  "What a paired device may read, unless it gets another profile; {device} stands for its name",
+		field: func(c *Config) any { return &c.Security.Pairing.Default.Read }},
+	{group: "Security", path: "security.pairing.default_permissions.write", initial: "[/**]", live: true, items: "patterns", check: checkPattern,
+		help:  "What it may write",
+		field: func(c *Config) any { return &c.Security.Pairing.Default.Write }},
+	{group: "Security", path: "security.pairing.profiles", example: "{lighting: {read: [/**], write: [/lights/**], no_pin: false}}", live: true,
+		help:  "Profiles besides or in place of default, viewer, operator, sensor and admin; no_pin ones are not given by a PIN alone",
+		field: func(c *Config) any { return &c.Security.Pairing.Profiles }},
+	{group: "Security", path: "security.pairing.file", derived: "beside the state, or else with the configuration of this user", example: "/var/lib/clasp/devices", check: checkText,
+		help:  "File of the paired devices",
+		field: func(c *Config) any { return &c.Security.Pairing.File }},
 
 	{group: "Limits", flag: "max-connections", path: "limits.max_connections", metavar: "N", initial: "10000", min: 1, max: million, live: true,
 		help:  "Maximum client connections",

@@ -172,7 +172,8 @@ func others(o *option) (string, string) {
 		}
 		return "one", "two"
 	default:
-		return fmt.Sprint(o.min + 300), fmt.Sprint(o.min + 301)
+		step := min(300, o.max-o.min-1)
+		return fmt.Sprint(o.min + step), fmt.Sprint(o.min + step + 1)
 	}
 }
 

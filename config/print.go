@@ -161,6 +161,8 @@ func yamlText(value any) string {
 			texts[i] = yamlText(text)
 		}
 		return "[" + strings.Join(texts, ", ") + "]"
+	case map[string]Profile:
+		return yamlProfiles(v)
 	default:
 		return fmt.Sprint(v)
 	}

@@ -15,7 +15,7 @@ import (
 const everyKind = `server:
   name: "a $$ \" # : \u00e9"
   bind: 127.0.0.1
-  security: {token_secret: hunter2, pairing: {timeout: 60}}
+  security: {token_secret: hunter2, pairing: {timeout: 60, default_permissions: {write: [/a]}, profiles: {crew: {write: ["/$$/{device}"], no_pin: yes}}}}
   conflicts:
     - {pattern: "/lights/**", strategy: max}
     - {pattern: /a, strategy: lock}
@@ -88,7 +88,9 @@ func TestPrintJSON(t *testing.T) {
 	plain := decode(false)
 	want := map[string]any{"token_secret": "(set, not shown)", "token_secret_file": nil, "token_public_key": nil, "require_auth": false,
 		"token_issuer": nil, "token_audience": nil, "revoked_tokens": []any{}, "allowed_origins": []any{},
-		"pairing": map[string]any{"enabled": false, "timeout": 60.0}}
+		"pairing": map[string]any{"enabled": false, "timeout": 60.0, "approval": "pin", "lobby": true, "reconnect_grace": 600.0, "max_pins": 1.0,
+			"default_permissions": map[string]any{"read": []any{"/**"}, "write": []any{"/a"}}, "file": nil,
+			"profiles": map[string]any{"crew": map[string]any{"read": []any{}, "write": []any{"/$/{device}"}, "no_pin": true}}}}
 	if !reflect.DeepEqual(plain["security"], want) {
 		t.Errorf("security: got %v, want %v", plain["security"], want)
 	}
@@ -140,6 +142,8 @@ func TestSample(t *testing.T) {
 	want.Security.TokenIssuer, want.Security.TokenAudience = "https://studio.example", "clasp-stage"
 	want.Security.RevokedTokens = []string{"0b9f6e2c"}
 	want.Security.AllowedOrigins = []string{"same", "https://panel.example"}
+	want.Security.Pairing.File = "/var/lib/clasp/devices"
+	want.Security.Pairing.Profiles = map[string]config.Profile{"lighting": {Rights: config.Rights{Read: []string{"/**"}, Write: []string{"/lights/**"}}}}
 	want.Conflicts = []config.Conflict{{Pattern: "/lights/**", Strategy: "max"}}
 	want.Persistence.Exclude = []string{"/strobe/**", "/pyro/**"}
 	want.Logging.File = "/var/log/clasp.log"

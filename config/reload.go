@@ -49,6 +49,14 @@ func (c Config) Opens(next Config) bool {
 	return c.Security.RequireAuth && !next.Security.RequireAuth
 }
 
+// KeepsSecurity reports whether a reload to next leaves all of security as it is, for what
+// belongs together cannot be taken whole: Opens, or next turns pairing on in a router that
+// has no file of paired devices, and so could not keep new ones.
+func (c Config) KeepsSecurity(next Config) bool {
+	now := c.Security.Pairing
+	return c.Opens(next) || next.Security.Pairing.Enabled && !now.Enabled && !now.Known
+}
+
 // taken reports whether a router that runs with from takes the option from to. It can
 // only show another certificate if it shows one now and goes on doing so.
 func (o *option) taken(from, to Config) bool {
@@ -56,7 +64,7 @@ func (o *option) taken(from, to Config) bool {
 	case o.cert:
 		return from.TLS.Enabled && to.TLS.Enabled
 	case strings.HasPrefix(o.path, "security."):
-		return o.live && !from.Opens(to)
+		return o.live && !from.KeepsSecurity(to)
 	default:
 		return o.live
 	}

@@ -6,7 +6,6 @@ import "strings"
 
 // unavailable shrinks as features arrive: take the line out with the feature.
 var unavailable = []struct{ option, feature string }{
-	{"security.pairing.enabled", "pairing"},
 	{"tui", "the dashboard"},
 }
 

@@ -39,7 +39,7 @@ func (l *loader) contradictions() {
 		l.rule("the secret is given twice: keep the file or the secret itself, not both", "security.token_secret_file", "security.token_secret")
 	}
 	s := c.Security
-	if s.RequireAuth && s.TokenSecret == "" && s.TokenSecretFile == "" && s.TokenPublicKey == "" && !s.Pairing.Enabled {
+	if s.RequireAuth && s.TokenSecret == "" && s.TokenSecretFile == "" && s.TokenPublicKey == "" && !s.Pairing.Enabled && s.Pairing.File == "" {
 		l.rule("nobody could ever authenticate: give a --token-secret-file, --token-secret or --token-public-key, or turn on --pairing",
 			"security.require_auth", "security.token_secret", "security.token_secret_file", "security.token_public_key", "security.pairing.enabled")
 	}
@@ -47,6 +47,15 @@ func (l *loader) contradictions() {
 	if asked && s.TokenSecret == "" && s.TokenSecretFile == "" && s.TokenPublicKey == "" && !s.Pairing.Enabled {
 		l.rule("without a key no token is looked at: give a --token-secret-file, --token-secret or --token-public-key",
 			"security.token_issuer", "security.token_audience", "security.revoked_tokens", "security.token_secret", "security.token_secret_file", "security.token_public_key")
+	}
+	if s.Pairing.Enabled && !s.RequireAuth {
+		l.rule("pairing is of no use where everybody is let in: leave out require_auth, which pairing turns on, or turn pairing off",
+			"security.require_auth", "security.pairing.enabled")
+	}
+	for _, other := range []struct{ file, option, what string }{{c.Logging.File, "logging.file", "log"}, {c.Persistence.Path, "persistence.path", "database"}} {
+		if s.Pairing.File != "" && other.file != "" && filepath.Clean(s.Pairing.File) == filepath.Clean(other.file) {
+			l.rule("the "+other.what+" and the paired devices cannot be the same file: change one of them", "security.pairing.file", other.option)
+		}
 	}
 	if c.Persistence.Enabled && c.Logging.File != "" && filepath.Clean(c.Persistence.Path) == filepath.Clean(c.Logging.File) {
 		l.rule("the log and the database cannot be the same file: change one of them", "logging.file", "persistence.path", "persistence.enabled")

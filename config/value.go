@@ -37,6 +37,9 @@ func (o *option) set(c *Config, text string) error {
 		return o.number(field, text)
 	case *time.Duration:
 		var seconds int
+		if o.off && text == "off" {
+			text = "0"
+		}
 		if err := o.number(&seconds, text); err != nil {
 			return err
 		}
@@ -106,6 +109,8 @@ func (o *option) value(c *Config) any {
 		return append([]Conflict{}, *field...)
 	case *[]string:
 		return append([]string{}, *field...)
+	case *map[string]Profile:
+		return profilesShown(*field)
 	default:
 		panic(fmt.Sprintf("config: option %s has type %T", o.path, field))
 	}
@@ -123,7 +128,7 @@ func (o *option) isSecret() bool {
 
 func (o *option) isList() bool {
 	switch o.field(&Config{}).(type) {
-	case *[]Conflict, *[]string:
+	case *[]Conflict, *[]string, *map[string]Profile:
 		return true
 	default:
 		return false

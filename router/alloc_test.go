@@ -89,7 +89,7 @@ func tenPatterns(t testing.TB) string {
 
 // TestAllocationCeilings holds what one message may allocate, its deliveries
 // included, against the number of subscribers: a second subscriber costs nothing, and
-// neither do rights.
+// neither do rights, nor that a session is a device's.
 func TestAllocationCeilings(t *testing.T) {
 	tests := []struct {
 		name    string
@@ -105,10 +105,14 @@ func TestAllocationCeilings(t *testing.T) {
 	for _, test := range tests {
 		for _, subscribers := range []int{0, 1, 10, 100} {
 			t.Run(fmt.Sprintf("%s to %d", test.name, subscribers), func(t *testing.T) {
-				r := openGuarded(t, router.Options{Settings: guarded(t, false)})
+				pairs := openPairs(t, pairingOn)
+				r := openGuarded(t, router.Options{Settings: guarded(t, false), Pairing: pairs})
 				addSubscribers(t, r, subscribers)
 				token := ""
-				if subscribers == 10 {
+				switch subscribers {
+				case 1:
+					token = makeDevice(t, pairs, "device", "default")
+				case 10:
 					token = tenPatterns(t)
 				}
 				s := joinWith(t, r, token)

@@ -49,7 +49,7 @@ func (r *Router) setAuth(a Auth) error {
 	b, without := r.begin(), 0
 	for _, s := range r.sessions.all() {
 		s.endRevoked(b)
-		if s.greeted.Load() && s.token == nil {
+		if s.inside() && s.token == nil {
 			without++
 		}
 	}
@@ -83,22 +83,14 @@ func (s *Session) patience(b *batch) bool {
 	r := s.router
 	wait, ok := r.guesses.hold(s.peer.Source, b.now)
 	if !ok {
-		s.end(b, ReasonUnauthenticated, wire.CodeUnauthenticated, tokenCrowd)
+		s.end(b, r.unauthenticated(), wire.CodeUnauthenticated, tokenCrowd)
 		return false
 	}
 	if wait == 0 {
 		return true
 	}
-	b.flush()
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-r.stop:
-	}
-	r.guesses.release(s.peer.Source)
-	b.clock(r)
-	return !s.ending.Load()
+	defer r.guesses.release(s.peer.Source)
+	return s.delay(b, wait)
 }
 
 // admit gives a session what its token gives: all rights to one that needs none.
@@ -108,7 +100,7 @@ func (s *Session) admit(grant *auth.Grant) {
 		return
 	}
 	s.rights = grant.Rights
-	s.token = &token{id: grant.ID, subject: shorten(grant.Subject)}
+	s.token = &token{id: grant.ID, subject: shorten(grant.Subject), counted: true}
 	if !grant.Expires.IsZero() {
 		s.token.expires = grant.Expires.Unix()
 	}
@@ -118,7 +110,11 @@ func (s *Session) admit(grant *auth.Grant) {
 // token is what a session keeps of its token: never the token itself.
 type token struct {
 	id, subject string
-	expires     int64 // s, Unix; 0 = never. It is told by the wall clock, as the issuer of a token means it.
+	expires     int64  // s, Unix; 0 = never. It is told by the wall clock, as the issuer of a token means it.
+	device      string // the ID of a paired device, whose name is the subject; "" for a token of another kind
+	counted     bool   // among those who are inside with a good token, see guesses
+
+	over atomic.Bool // the device's sessions had to end
 }
 
 // turnAway ends a connection whose HELLO has no good token.
@@ -145,10 +141,19 @@ func (s *Session) turnAway(b *batch, anonymous bool, err error) {
 	case refused.Code == auth.CodeExpired:
 		s.end(b, ReasonExpired, wire.CodeExpired, tokenExpired)
 	case anonymous:
-		s.end(b, ReasonUnauthenticated, wire.CodeUnauthenticated, tokenMissing)
+		s.end(b, r.unauthenticated(), wire.CodeUnauthenticated, tokenMissing)
 	default:
-		s.end(b, ReasonUnauthenticated, wire.CodeUnauthenticated, tokenRefused)
+		s.end(b, r.unauthenticated(), wire.CodeUnauthenticated, tokenRefused)
 	}
+}
+
+// unauthenticated is the reason of sessions without a good token. With pairing it has a close
+// code of its own, by which clients know that they can be let in (pairing section 8).
+func (r *Router) unauthenticated() Reason {
+	if r.pairing != nil {
+		return ReasonUnpaired
+	}
+	return ReasonUnauthenticated
 }
 
 // expiries tells when the next token expires, so that the clock need not look through all
@@ -171,7 +176,7 @@ func (r *Router) endExpired(b *batch) {
 		return
 	}
 	for _, s := range r.sessions.all() {
-		if s.greeted.Load() && s.token != nil && !s.endExpired(b) {
+		if s.inside() && s.token != nil && !s.endExpired(b) {
 			r.expiries.note(s.token.expires)
 		}
 	}
@@ -194,11 +199,11 @@ func (t *token) expired(wall uint64) bool {
 
 // endRevoked ends a session whose token is on the deny list.
 func (s *Session) endRevoked(b *batch) {
-	if s.greeted.Load() && s.revoked() {
-		s.end(b, ReasonUnauthenticated, wire.CodeUnauthenticated, tokenRefused)
+	if s.inside() && s.revoked() {
+		s.end(b, s.router.unauthenticated(), wire.CodeUnauthenticated, tokenRefused)
 	}
 }
 
 func (s *Session) revoked() bool {
-	return s.token != nil && s.router.auth.Load().Verifier.Revoked(s.token.id)
+	return s.token != nil && (s.token.over.Load() || s.router.auth.Load().Verifier.Revoked(s.token.id))
 }

@@ -137,8 +137,7 @@ func (c caller) heard(t testing.TB) []string {
 	t.Helper()
 	c.send(t, wire.Fire, wire.AppendPing(nil))
 	for deadline := time.Now().Add(10 * time.Second); ; runtime.Gosched() {
-		over := c.door.reason() != router.ReasonNone // and so everything is written
-		if lines, pong := c.read(t); pong || over {
+		if lines, taken := c.read(t); taken {
 			return lines
 		}
 		if time.Now().After(deadline) {
@@ -148,8 +147,9 @@ func (c caller) heard(t testing.TB) []string {
 }
 
 // read takes what is written, if there is a PONG in it or the session has ended.
-func (c caller) read(t testing.TB) (lines []string, pong bool) {
+func (c caller) read(t testing.TB) (lines []string, taken bool) {
 	t.Helper()
+	taken = c.door.reason() != router.ReasonNone // and so everything is written
 	c.door.mu.Lock()
 	defer c.door.mu.Unlock()
 	rest := bytes.Clone(c.door.got)
@@ -160,15 +160,15 @@ func (c caller) read(t testing.TB) (lines []string, pong bool) {
 		}
 		rest = after
 		if wire.Type(f.Payload[0]) == wire.TypePong {
-			pong = true
+			taken = true
 			continue
 		}
 		lines = append(lines, describe(t, f.Payload))
 	}
-	if pong || c.door.reason() != router.ReasonNone {
+	if taken {
 		c.door.got = nil
 	}
-	return lines, pong
+	return lines, taken
 }
 
 // ask sends a message and returns the answers, and what else has come.

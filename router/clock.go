@@ -85,6 +85,9 @@ func (s *Session) checkLife(b *batch) {
 		}
 		return
 	}
+	if s.guest != nil {
+		s.guest.checkTime(b)
+	}
 	timeout := s.timeout()
 	silent := time.Duration(b.now-s.heard.Load()) * time.Microsecond
 	if timeout > 0 && silent >= timeout {

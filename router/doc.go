@@ -15,7 +15,8 @@
 //
 // # Rights
 //
-// A session's rights are fixed at HELLO. They are asked before anything else is that
+// A session's rights are fixed at HELLO, or when one that waits in the lobby is let in
+// (lobby.go), before anything else is done for it. They are asked before anything else is that
 // depends on the state, so that a refusal says nothing of it: at SET, timeline and
 // PUBLISH by address, at SUBSCRIBE, ANNOUNCE and REPLAY by pattern, at BUNDLE for each
 // message, when it comes and when it runs. Live messages need no look: a subscription
@@ -28,6 +29,7 @@
 // in address order, and a piece of a snapshot that holds some only tries for more. No
 // lock is held across I/O.
 //
+//	guest.mu              what a session that pairs is let in with; pairing's own below it
 //	Router.bundles        a bundle in the making; snapshots share it
 //	param.Table shard     find, create, remove
 //	param.Table index     create, remove, walk
@@ -37,6 +39,6 @@
 //	subs.Table, routes    matching
 //	Session.out           the outbox and what belongs to it
 //	the table's calendar and memory; Router.sessions, schedule, announced,
-//	deferred, welcoming, pending, changes, guesses; Session.rates;
+//	deferred, welcoming, pending, changes, guesses, endings; Session.rates;
 //	routes' shards: leaves, nothing is locked inside them
 package router

@@ -55,30 +55,52 @@ func (s *Session) greet(b *batch, payload []byte) {
 	}
 	s.name = shorten(string(m.Name))
 	s.said.Store(true)
-	if len(m.Token) > 0 && !s.patience(b) {
-		return
-	}
-	grant, err := s.router.authenticate(m.Token, b.since)
-	if err != nil {
-		s.turnAway(b, len(m.Token) == 0, err)
-		return
-	}
 	s.id = NewID()
+	if !s.pair(b, m.Token) {
+		s.judge(b, m.Token)
+	}
+}
+
+// judge lets in who has a token of an issuer's, or needs none.
+func (s *Session) judge(b *batch, token []byte) {
+	if len(token) > 0 && !s.patience(b) {
+		return
+	}
+	grant, err := s.router.authenticate(token, b.since)
+	if err != nil {
+		s.turnAway(b, len(token) == 0, err)
+		return
+	}
 	s.admit(grant)
+	s.welcome(b, "")
+	s.join(b)
+	s.endRevoked(b) // if a reload has put its token on the deny list since it was judged
+	s.firstSnapshot(b)
+}
+
+// welcome answers HELLO. token is what the client has just become a device with, if it has.
+func (s *Session) welcome(b *batch, token string) {
 	s.greeted.Store(true)
 	s.respond(b, wire.Fire, func(dst []byte) []byte {
 		return wire.AppendWelcome(dst, wire.Welcome{
 			Version: wire.Version, Features: features, Time: uint64(time.Now().UnixMicro()),
-			Session: []byte(s.id), Name: []byte(s.router.name),
+			Session: []byte(s.id), Name: []byte(s.router.name), Token: []byte(token),
 		})
 	})
-	s.router.sessions.greet(s) // after WELCOME, which is always the first frame
+}
+
+// join makes a session that has its rights one of the others. It comes after WELCOME, which is
+// always the first frame.
+func (s *Session) join(b *batch) {
+	s.router.sessions.greet(s)
 	if s.token != nil {
 		s.router.expiries.note(s.token.expires) // from now on the clock finds it
 	}
 	s.logStart()
-	s.endRevoked(b) // if a reload has put its token on the deny list since it was judged
+}
 
+// firstSnapshot sends what the session may read, unasked (protocol section 5.3).
+func (s *Session) firstSnapshot(b *batch) {
 	// All params count, whatever the session may read of them: to count those would be to
 	// go through all.
 	limit := s.router.limits.Load().WelcomeSnapshot

@@ -16,6 +16,10 @@ func (s *Session) onPublish(b *batch, q wire.QoS, payload []byte) error {
 	if err != nil {
 		return err
 	}
+	if s.guest != nil && isPairing(m.Address) {
+		s.guest.take(b, q, m.Address, m.Value)
+		return nil
+	}
 	if q == wire.Commit && writes(&m) && s.router.durable(m.Address) {
 		if err := s.commitOne(b, payload[:m.Size]); err != nil {
 			s.failErr(b, m.Address, err)

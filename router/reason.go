@@ -21,6 +21,20 @@ const (
 	ReasonBadFrame               // bytes that are no frame, on a byte stream (section 1)
 	ReasonEvicted                // made room for others before its address had proved itself (section 12)
 	ReasonFull                   // no room for another connection once its address had proved itself
+
+	// Those of a router with pairing (pairing section 8).
+	ReasonUnpaired       // no token, or none that is known
+	ReasonGrantEnded     // the time for which the device was let in has ended
+	ReasonPINInvalid     // a wrong PIN at HELLO
+	ReasonPINExpired     // a PIN at HELLO that is over
+	ReasonPairingClosed  // nobody new is let in
+	ReasonPairingDenied  // the operator has said no
+	ReasonTransport      // this device may not come over this transport
+	ReasonPairingTimeout // waited for too long
+	ReasonRevoked        // the device is no longer let in
+	ReasonPairingLocked  // too many wrong PINs
+	ReasonPairingBusy    // too many wait to be let in, or one of them asks too much
+	ReasonRightsChanged  // the device has other rights now, and has to connect again
 )
 
 // reasons holds, for each reason, its label, the WebSocket close code that goes
@@ -46,6 +60,19 @@ var reasons = [...]struct {
 	ReasonBadFrame:        {"bad_frame", 1002, "bytes that are no CLASP frame"},
 	ReasonEvicted:         {"evicted", 1013, "made room for others"},
 	ReasonFull:            {"full", 1013, "this router holds its limit of connections"},
+
+	ReasonUnpaired:       {"unpaired", 4401, "no token that this router accepts"},
+	ReasonGrantEnded:     {"grant_ended", 4401, "the time for which this device was let in has ended"},
+	ReasonPINInvalid:     {"pin_invalid", 4401, "the PIN is wrong"},
+	ReasonPINExpired:     {"pin_expired", 4401, "the code has expired or been used"},
+	ReasonPairingClosed:  {"pairing_closed", 4403, "nobody new is let in now"},
+	ReasonPairingDenied:  {"pairing_denied", 4403, "the operator has said no"},
+	ReasonTransport:      {"transport_not_allowed", 4403, "this device may not come over this transport"},
+	ReasonPairingTimeout: {"pairing_timeout", 4408, "waited too long to be let in: connect again to ask again"},
+	ReasonRevoked:        {"revoked", 4410, "this device is no longer let in"},
+	ReasonPairingLocked:  {"pairing_locked", 4429, "too many wrong PINs: the operator has to unlock them"},
+	ReasonPairingBusy:    {"pairing_busy", 4429, "too many wait to be let in"},
+	ReasonRightsChanged:  {"rights_changed", 1012, "the rights of this device have changed: connect again"},
 }
 
 // String returns the label used in logs and metrics.

@@ -38,7 +38,7 @@ type refusals struct {
 
 func (c *refusals) init() {
 	c.auth = make(map[string]*atomic.Uint64)
-	for _, reason := range auth.Reasons() {
+	for _, reason := range append(auth.Reasons(), refusedByPairing) {
 		c.auth[reason] = new(atomic.Uint64)
 	}
 }
@@ -46,7 +46,7 @@ func (c *refusals) init() {
 // Refused are counts of what was refused since the router began, each with all of its
 // labels.
 type Refused struct {
-	Auth   map[string]uint64 // failed HELLOs by reason, see auth.Reasons
+	Auth   map[string]uint64 // failed HELLOs by reason: auth.Reasons, and "pairing"
 	Denied map[string]uint64 // messages answered with ERROR 301 for want of a right, by what they wanted
 }
 

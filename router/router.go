@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/clasp-studio/clasp/pairing"
 	"github.com/clasp-studio/clasp/router/address"
 	"github.com/clasp-studio/clasp/router/param"
 	"github.com/clasp-studio/clasp/router/store"
@@ -43,10 +44,11 @@ type Settings struct {
 // Options make a router.
 type Options struct {
 	Settings
-	Name    string       // told to clients in WELCOME
-	Logger  *slog.Logger // nil logs nothing
-	Store   *store.Store // keeps params on disk; nil for memory only. The caller closes it after the router.
-	Exclude []string     // patterns of addresses whose values are not stored: they start at rest
+	Name    string            // told to clients in WELCOME
+	Logger  *slog.Logger      // nil logs nothing
+	Store   *store.Store      // keeps params on disk; nil for memory only. The caller closes it after the router.
+	Exclude []string          // patterns of addresses whose values are not stored: they start at rest
+	Pairing *pairing.Registry // lets devices in that have no other token; nil = none. The caller closes it after the router.
 }
 
 // Stats are counts of what is there now.
@@ -69,6 +71,7 @@ type Router struct {
 	batches sync.Pool
 	store   *store.Store // nil = memory only
 	exclude []*address.Pattern
+	pairing *pairing.Registry // nil = none
 
 	limits    atomic.Pointer[Limits]
 	conflicts atomic.Pointer[[]conflict]
@@ -93,6 +96,7 @@ type Router struct {
 	guesses   guesses
 	expiries  expiries
 	refusals  refusals
+	endings   endings
 
 	lastSession      atomic.Uint64
 	lastSubscription atomic.Uint64
@@ -110,12 +114,13 @@ type conflict struct {
 // New makes a router, restores what its store has, and starts its clock. Close ends it.
 func New(o Options) (*Router, error) {
 	r := &Router{
-		name:  o.Name,
-		log:   o.Logger,
-		start: time.Now(),
-		wake:  make(chan struct{}, 1),
-		stop:  make(chan struct{}),
-		store: o.Store,
+		name:    o.Name,
+		log:     o.Logger,
+		start:   time.Now(),
+		wake:    make(chan struct{}, 1),
+		stop:    make(chan struct{}),
+		store:   o.Store,
+		pairing: o.Pairing,
 	}
 	if r.log == nil {
 		r.log = slog.New(slog.DiscardHandler)
@@ -144,6 +149,9 @@ func New(o Options) (*Router, error) {
 			return nil, fmt.Errorf("restore the state: %w", err)
 		}
 		r.store.Start(r)
+	}
+	if r.pairing != nil {
+		r.pairing.OnEnd(r.endDevice)
 	}
 	r.stopped.Go(r.runClock)
 	r.stopped.Go(r.runSchedule)

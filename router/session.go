@@ -35,6 +35,8 @@ type Peer struct {
 	Transport string     // "ws", for logs and metrics
 	Remote    string     // address of the client, for logs
 	Source    netip.Addr // whom its failures count for: an IPv4 address, the /64 of an IPv6 address; zero where there are none
+	Forgeable bool       // Source may have been invented by somebody else: its failures count apart (section 10)
+	Encrypted bool       // nobody on the way can read along
 	Framing   Framing
 	Ping      []byte // bytes that make a live client answer, nil = none
 
@@ -66,6 +68,8 @@ type Session struct {
 	token   *token // nil for a session that needs none
 	greeted atomic.Bool
 	said    atomic.Bool // HELLO has come
+	waiting atomic.Bool // in the lobby: rights and token are not there yet, and become so before this is false again
+	guest   *guest      // what it has to do with pairing, nil = nothing
 	warned  atomic.Bool // that its scheduled bundles are not run
 	batch   *batch      // nil while idle
 	subs    map[subKey]*subscription
@@ -125,7 +129,7 @@ func (s *Session) Receive(data []byte) {
 	for !s.ending.Load() {
 		f, rest, err := wire.ReadFrame(data)
 		if err != nil {
-			if !s.greeted.Load() || s.withinRate(b, 1) {
+			if s.heeds(b) {
 				s.badBytes(b, err)
 			}
 			return
@@ -154,7 +158,7 @@ func (s *Session) Alive() { s.heard.Store(s.router.monotonic(time.Now())) }
 // Limit returns how many bytes of payload the next message may have.
 func (s *Session) Limit() int {
 	limit := s.router.limits.Load().MaxMessageSize
-	if !s.greeted.Load() {
+	if !s.inside() {
 		limit = min(limit, maxHello)
 	}
 	return limit
@@ -177,7 +181,7 @@ func (s *Session) Control(raw []byte) {
 // connection, as other bytes that are no message do (5.2).
 func (s *Session) Reject(message string) {
 	b := s.router.begin()
-	if !s.greeted.Load() || s.withinRate(b, 1) {
+	if s.heeds(b) {
 		s.badBytes(b, &wire.ProtocolError{Code: wire.CodeBadFrame, Message: message})
 	}
 	b.finish(s.router)
@@ -207,6 +211,9 @@ func (s *Session) end(b *batch, r Reason, code wire.Code, message string) {
 // Subscriptions go, locks are released, open gestures are cancelled (section 5.6).
 func (s *Session) Closed(r Reason) {
 	s.Idle()
+	if s.guest != nil {
+		s.guest.close()
+	}
 	s.out.Lock()
 	if s.out.closing == ReasonNone {
 		s.out.closing = r
@@ -228,14 +235,20 @@ func (s *Session) Closed(r Reason) {
 	s.cancelGestures(b)
 	s.router.announced.drop(s)
 	s.router.deferred.drop(s)
-	if s.token != nil {
+	if s.token != nil && s.token.counted {
 		s.router.guesses.leave(s.peer.Source)
+	}
+	if s.guest != nil {
+		s.guest.leave()
 	}
 	b.finish(s.router)
 	s.router.sessions.remove(s)
-	if s.greeted.Load() {
+	switch {
+	case s.inside():
 		s.router.log.Info("session ended", s.attrs(slog.String("reason", r.String()))...)
-	} else {
+	case s.greeted.Load():
+		s.router.log.Debug("session ended in the lobby", s.attrs(slog.String("reason", r.String()))...)
+	default:
 		s.router.log.Debug("connection ended before HELLO", "remote", s.peer.Remote, "transport", s.peer.Transport, "reason", r.String())
 	}
 }
@@ -243,7 +256,12 @@ func (s *Session) Closed(r Reason) {
 // attrs are what every log line of a session carries.
 func (s *Session) attrs(more ...any) []any {
 	all := []any{"session", s.id, "name", s.name, "remote", s.peer.Remote, "transport", s.peer.Transport}
-	if s.token != nil && s.token.subject != "" {
+	if s.waiting.Load() || s.token == nil {
+		return append(all, more...) // in the lobby there may be a token just now
+	}
+	if s.token.device != "" {
+		all = append(all, "device", s.token.device, "device_name", s.token.subject)
+	} else if s.token.subject != "" {
 		all = append(all, "subject", s.token.subject)
 	}
 	return append(all, more...)
@@ -298,8 +316,16 @@ func (s *Session) badBytes(b *batch, err error) {
 // dispatch does one message.
 func (s *Session) dispatch(b *batch, f wire.Frame) {
 	payload := f.Payload
-	if s.greeted.Load() && (s.endExpired(b) || !s.withinRate(b, 1)) {
-		return
+	lobby := s.waiting.Load()
+	switch {
+	case lobby:
+		if !s.guest.heeds(b, payload) {
+			return
+		}
+	case s.greeted.Load():
+		if s.endExpired(b) || !s.withinRate(b, 1) {
+			return
+		}
 	}
 	if len(payload) == 0 {
 		s.badBytes(b, &wire.ProtocolError{Code: wire.CodeBadMessage, Message: "the frame is empty"})
@@ -318,6 +344,9 @@ func (s *Session) dispatch(b *batch, f wire.Frame) {
 	}
 	if !s.greeted.Load() {
 		s.greet(b, payload)
+		return
+	}
+	if lobby && s.inLobby(b, payload) {
 		return
 	}
 	var err error
@@ -364,6 +393,21 @@ const LevelTrace = slog.LevelDebug - 4
 func (s *Session) trace(f wire.Frame, payload []byte) {
 	s.router.log.Log(context.Background(), LevelTrace, "received",
 		s.attrs("type", wire.Type(payload[0]).String(), "qos", f.QoS.String(), "bytes", len(f.Payload))...)
+}
+
+// inside reports whether a session is neither before HELLO nor in the lobby. If it is, its
+// rights and its token are there, and never change.
+func (s *Session) inside() bool { return s.greeted.Load() && !s.waiting.Load() }
+
+// heeds counts what is no message, and reports whether it is to be answered.
+func (s *Session) heeds(b *batch) bool {
+	switch {
+	case s.waiting.Load():
+		return s.guest.heeds(b, nil)
+	case s.greeted.Load():
+		return s.withinRate(b, 1)
+	}
+	return true
 }
 
 // withinRate counts n messages, or answers that they are over the limit and ignored.

@@ -17,6 +17,10 @@ func (s *Session) onSet(b *batch, q wire.QoS, payload []byte) error {
 	if err != nil {
 		return err
 	}
+	if s.guest != nil && isPairing(m.Address) {
+		s.guest.take(b, q, m.Address, m.Value)
+		return nil
+	}
 	if q == wire.Commit && s.router.durable(m.Address) {
 		err = s.commitOne(b, payload)
 	} else {
@@ -238,6 +242,10 @@ func (s *Session) onGet(b *batch, payload []byte) error {
 	}
 	if err := address.Valid(view(m.Address)); err != nil {
 		s.fail(b, wire.CodeBadAddress, m.Address, err.Error())
+		return nil
+	}
+	if s.guest != nil && isPairing(m.Address) {
+		s.guest.get(b, m.Address)
 		return nil
 	}
 	if !s.mayRead(view(m.Address)) {

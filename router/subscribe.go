@@ -60,6 +60,10 @@ func (s *Session) onSubscribe(b *batch, payload []byte) error {
 		s.fail(b, wire.CodeBadPattern, m.Pattern, err.Error())
 		return nil
 	}
+	if s.guest != nil && isPairing(m.Pattern) {
+		s.guest.subscribe(b, m.ID, pattern, m.Types)
+		return nil
+	}
 	if m.HasEpsilon && !(m.Epsilon >= 0) {
 		return refuse(wire.CodeBadMessage, "SUBSCRIBE: epsilon %v is not a number from 0 up", m.Epsilon)
 	}
@@ -123,6 +127,9 @@ func (s *Session) onUnsubscribe(payload []byte) error {
 	m, err := wire.DecodeUnsubscribe(payload)
 	if err != nil {
 		return err
+	}
+	if s.guest != nil {
+		s.guest.unsubscribe(m.ID)
 	}
 	for key, sub := range s.subs {
 		if key.id == m.ID {

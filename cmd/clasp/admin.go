@@ -4,7 +4,6 @@
 package main
 
 import (
-	"net"
 	"net/http"
 	"os"
 	"time"
@@ -30,10 +29,8 @@ func (s *server) openAdmin() {
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc(reloadRoute, s.serveReload)
-	port := s.running.Port
-	if bound, ok := s.ws.Addr().(*net.TCPAddr); ok {
-		port = bound.Port // with port 0 another one than was asked for
-	}
+	at, port := addressOf(s.running.Bind), portOfAddr(s.ws.Addr()) // with port 0 another one than was asked for
+	(&pairingAdmin{s.router, s.devices, func(secret string) ([]linkView, error) { return inviteLinks(at, port, s.certs, secret) }}).routes(mux)
 	opened, err := admin.Listen(port, mux, s.log.Logger)
 	if err != nil {
 		if s.noAdmin != err.Error() {

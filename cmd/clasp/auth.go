@@ -50,6 +50,7 @@ func authOf(l *config.Loaded) (a router.Auth, warnings []string, problems config
 			fail("security.token_public_key", fmt.Errorf("%s: %w", s.TokenPublicKey, err))
 		}
 	}
+	problems = append(problems, pairingProblems(l)...)
 	if len(problems) > 0 {
 		return a, warnings, problems
 	}

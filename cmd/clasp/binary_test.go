@@ -136,3 +136,8 @@ func (r *routerProcess) restart(t *testing.T) {
 	r.stop(t)
 	r.start(t)
 }
+
+// devicesFile keeps the devices of a router that has no port of its own.
+func devicesFile(t *testing.T) (variable string) {
+	return "CLASP_SECURITY_PAIRING_FILE=" + filepath.Join(t.TempDir(), "devices")
+}

@@ -134,7 +134,6 @@ func TestVersion(t *testing.T) {
 // TestUnavailable: an option whose feature is not in this build yet is refused on one line that names it.
 func TestUnavailable(t *testing.T) {
 	for _, test := range []struct{ args, want string }{
-		{"--pairing", "pairing (--pairing)"},
 		{"--tui", "the dashboard (--tui)"},
 	} {
 		t.Run(test.args, func(t *testing.T) {

@@ -34,6 +34,7 @@ const (
 type connection struct {
 	url, token, ca, name string
 	timeout              duration
+	stored               bool // the token is one that clasp pair has stored
 }
 
 // addFlags gives cmd the common flags. timeout is the default of --timeout and
@@ -42,7 +43,7 @@ func (c *connection) addFlags(cmd *cobra.Command, timeout time.Duration, about s
 	c.timeout = duration(timeout)
 	flags := cmd.Flags()
 	flags.StringVar(&c.url, "url", defaultURL, "`URL` of the router: ws, wss, quic, udp or tcp://HOST[:PORT], or discover:[NAME] for the first, or the one of that name, on the local network (environment: CLASP_URL)")
-	flags.StringVar(&c.token, "token", "", "`TOKEN` to show to it (environment: CLASP_TOKEN)")
+	flags.StringVar(&c.token, "token", "", "`TOKEN` to show to it (environment: CLASP_TOKEN; default the one that 'clasp pair' has stored for it)")
 	flags.StringVar(&c.ca, "ca", "", "PEM `FILE` of the authority that signed the certificate of a wss or quic router, trusted instead of the system's (environment: CLASP_CA)")
 	flags.StringVar(&c.name, "name", "clasp "+cmd.Name(), "`NAME` of this session, told to the router")
 	flags.Var(&c.timeout, "timeout", about)
@@ -56,38 +57,62 @@ func (c *connection) within(ctx context.Context) (context.Context, context.Cance
 	return context.WithTimeout(ctx, time.Duration(c.timeout))
 }
 
-// dial connects. Flags go before environment, environment before defaults.
+// dial connects. Flags go before environment, environment before what is stored or default.
 func (c *connection) dial(ctx context.Context, cmd *cobra.Command, o client.Options) (*client.Client, error) {
-	for flag, variable := range map[string]string{"url": "CLASP_URL", "token": "CLASP_TOKEN", "ca": "CLASP_CA"} {
-		if value := os.Getenv(variable); value != "" && !cmd.Flags().Changed(flag) {
-			if err := cmd.Flags().Set(flag, value); err != nil {
-				return nil, usageError(cmd, fmt.Errorf("%s: %w", variable, err))
-			}
-		}
+	if err := fromEnvironment(cmd, map[string]string{"url": "CLASP_URL", "token": "CLASP_TOKEN", "ca": "CLASP_CA"}); err != nil {
+		return nil, err
 	}
-	o.Name, o.Token = c.name, c.token
-	if c.ca != "" {
-		trusted, err := authorities(c.ca)
-		if err != nil {
-			return nil, usageError(cmd, err)
-		}
-		o.TLS = &tls.Config{RootCAs: trusted}
+	trusted, err := authorities(c.ca)
+	if err != nil {
+		return nil, usageError(cmd, err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.connectWithin())
 	defer cancel()
-	if name, ok := strings.CutPrefix(c.url, discoverScheme); ok {
-		found, err := look(ctx, name)
-		if err != nil {
-			return nil, err
-		}
-		c.url = found.URL() // for what goes wrong from here on
+	if err := c.discover(ctx); err != nil {
+		return nil, err
+	}
+	o.Name, o.Token, o.TLS = c.name, c.token, trusted
+	if !cmd.Flags().Changed("token") {
+		o.Token, o.TLS = storedFor(ctx, c.url, trusted, cmd.ErrOrStderr())
+		c.stored = o.Token != ""
 	}
 	dialled, err := client.Dial(ctx, c.url, o)
 	return dialled, c.explain(err)
 }
 
-// authorities reads the file that --ca names.
-func authorities(file string) (*x509.CertPool, error) {
+// discover looks for the router that a discover: URL means, and makes that its own.
+func (c *connection) discover(ctx context.Context) error {
+	name, ok := strings.CutPrefix(c.url, discoverScheme)
+	if !ok {
+		return nil
+	}
+	found, err := look(ctx, name)
+	if err == nil {
+		c.url = found.URL() // for what goes wrong from here on, too
+	}
+	return err
+}
+
+// fromEnvironment sets flags that the command line has not, by the variable of each.
+func fromEnvironment(cmd *cobra.Command, variables map[string]string) error {
+	for flag, variable := range variables {
+		if value := os.Getenv(variable); value != "" && !cmd.Flags().Changed(flag) {
+			if err := cmd.Flags().Set(flag, value); err != nil {
+				return usageError(cmd, fmt.Errorf("%s: %w", variable, err))
+			}
+		}
+	}
+	return nil
+}
+
+// shows reports whether a router was shown a token.
+func (c *connection) shows() bool { return c.token != "" || c.stored }
+
+// authorities returns whom to trust: those in the file that --ca names, or nil without one.
+func authorities(file string) (*tls.Config, error) {
+	if file == "" {
+		return nil, nil
+	}
 	text, err := os.ReadFile(file)
 	if err != nil {
 		return nil, fmt.Errorf("--ca: %w", err)
@@ -96,7 +121,7 @@ func authorities(file string) (*x509.CertPool, error) {
 	if !trusted.AppendCertsFromPEM(text) {
 		return nil, fmt.Errorf("--ca: %s holds no certificate in PEM form: give ca.pem as 'clasp tls init' made it", file)
 	}
-	return trusted, nil
+	return &tls.Config{RootCAs: trusted}, nil
 }
 
 // connectWithin is how long the router may take to answer at first. A router that is not there is no reason to wait for ever.
@@ -122,7 +147,7 @@ func (c *connection) explain(err error) error {
 	case err == nil:
 		return nil
 	case errors.As(err, &refused):
-		if advice := adviceFor(refused.Code); advice != "" {
+		if advice := c.adviceFor(refused.Code); advice != "" {
 			return fmt.Errorf("%w\n%s", err, advice)
 		}
 		return err
@@ -162,13 +187,18 @@ func tlsAdvice(err error) string {
 	return ""
 }
 
-// adviceFor says what to do about a refusal (protocol section 11).
-func adviceFor(code wire.Code) string {
+// adviceFor says what to do about a refusal (protocol section 11, pairing section 8).
+func (c *connection) adviceFor(code wire.Code) string {
 	switch code {
 	case wire.CodeNotFound:
 		return "see what there is with: clasp get '/**'"
-	case wire.CodeUnauthenticated, wire.CodeExpired:
-		return "give a token that is good with --token, or in CLASP_TOKEN"
+	case wire.CodeUnauthenticated, wire.CodeExpired, wire.CodeTokenRevoked:
+		if c.stored {
+			return "that was the token which 'clasp pair' has stored: ask to be let in again with 'clasp pair " + c.url + "', or give another one with --token"
+		}
+		return "give a token that is good with --token, or in CLASP_TOKEN; where the router has --pairing, 'clasp pair " + c.url + "' gets one"
+	case wire.CodePairingPending:
+		return "get a token that lasts with: clasp pair " + c.url
 	case wire.CodeConflict:
 		return "see the present revision with: clasp get --json ADDRESS"
 	case wire.CodeLocked:

@@ -9,7 +9,6 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/clasp-studio/clasp/router"
 	"github.com/clasp-studio/clasp/router/discovery"
 	"github.com/clasp-studio/clasp/router/metrics"
 )
@@ -46,7 +45,7 @@ func (s *server) newDiscoverable() *discoverable {
 		probes: c.Discovery.UDP.Enabled,
 		quiet:  true,
 		info: discovery.Info{
-			ID: routerID(c, s.log.Logger), Name: c.Name, Port: portOfAddr(s.ws.Addr()), Secure: c.TLS.Enabled, Auth: wanted(s.who),
+			ID: s.id(), Name: c.Name, Port: portOfAddr(s.ws.Addr()), Secure: c.TLS.Enabled, Auth: s.wanted(),
 		},
 	}
 	if c.Discovery.MDNS.Enabled {
@@ -70,11 +69,14 @@ func addressOf(bind string) netip.Addr {
 }
 
 // wanted is what a client needs to be let in.
-func wanted(who router.Auth) string {
-	if who.Required {
-		return discovery.AuthToken
+func (s *server) wanted() string {
+	switch {
+	case !s.who.Required:
+		return discovery.AuthOpen
+	case s.devices.pairs():
+		return discovery.AuthPair
 	}
-	return discovery.AuthOpen
+	return discovery.AuthToken
 }
 
 // answer answers a probe, and takes it for nothing else, until the server stops.

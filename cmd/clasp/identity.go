@@ -32,11 +32,14 @@ func routerID(c config.Config, log *slog.Logger) string {
 	return router.NewID()
 }
 
-// idPath is where the ID is kept: beside the state or, without one, with the configuration
-// of this user, under what tells the routers of one user apart.
-func idPath(c config.Config) (string, error) {
+// idPath is where the ID is kept.
+func idPath(c config.Config) (string, error) { return besideState(c, ".id") }
+
+// besideState is where a file with that suffix is kept: beside the state or, without one,
+// with the configuration of this user, under what tells the routers of one user apart.
+func besideState(c config.Config, suffix string) (string, error) {
 	if c.Persistence.Enabled {
-		return c.Persistence.Path + ".id", nil
+		return c.Persistence.Path + suffix, nil
 	}
 	if c.Port == 0 {
 		return "", errors.New("a router without a fixed port and without --persist is a new one each time")
@@ -45,9 +48,9 @@ func idPath(c config.Config) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("no place to keep it, turn on --persist: %w", err)
 	}
-	name := fmt.Sprintf("router-%d.id", c.Port)
+	name := fmt.Sprintf("router-%d%s", c.Port, suffix)
 	if !addressOf(c.Bind).IsUnspecified() {
-		name = fmt.Sprintf("router-%s-%d.id", strings.ReplaceAll(c.Bind, ":", "_"), c.Port) // Windows has no colons
+		name = fmt.Sprintf("router-%s-%d%s", strings.ReplaceAll(c.Bind, ":", "_"), c.Port, suffix) // Windows has no colons
 	}
 	return filepath.Join(dir, "clasp", name), nil
 }

@@ -24,11 +24,12 @@ var arrows = map[string][]string{
 	"/cmd/clasp":       {"*"},
 	"/cmd/clasp-bench": {"*"},
 
+	"/assets":  {},
 	"/config":  {"/router/address", "/router/sites", "/router/smallfile", "go.yaml.in/yaml/v3"},
-	"/pairing": {},
+	"/pairing": {"/router/address", "/router/store", "go.etcd.io/bbolt", "golang.org/x/text/unicode/norm"},
 	"/tui":     {},
 
-	"/router":                            {"/router/address", "/router/auth", "/router/outbox", "/router/param", "/router/store", "/router/subs", "/router/wire"},
+	"/router":                            {"/pairing", "/router/address", "/router/auth", "/router/outbox", "/router/param", "/router/store", "/router/subs", "/router/wire"},
 	"/router/address":                    {},
 	"/router/admin":                      {},
 	"/router/auth":                       {"/router/address", "github.com/golang-jwt/jwt/v5"},
@@ -40,6 +41,7 @@ var arrows = map[string][]string{
 	"/router/metrics":                    {"github.com/prometheus/client_golang/prometheus", "github.com/prometheus/client_golang/prometheus/collectors", "github.com/prometheus/client_golang/prometheus/promhttp"},
 	"/router/outbox":                     {},
 	"/router/param":                      {"github.com/tidwall/btree"},
+	"/router/pairweb":                    {"/assets", "/pairing"},
 	"/router/sites":                      {},
 	"/router/smallfile":                  {},
 	"/router/transport":                  {}, // tests of all transports together

@@ -25,7 +25,10 @@ type peer struct {
 }
 
 // newPeer connects to url and is greeted.
-func newPeer(t *testing.T, url string) *peer {
+func newPeer(t *testing.T, url string) *peer { return newPeerWith(t, url, "") }
+
+// newPeerWith shows a token.
+func newPeerWith(t *testing.T, url, token string) *peer {
 	t.Helper()
 	conn, _, err := websocket.DefaultDialer.Dial(url, nil)
 	if err != nil {
@@ -33,7 +36,7 @@ func newPeer(t *testing.T, url string) *peer {
 	}
 	p := &peer{journal: newJournal(), conn: conn}
 	t.Cleanup(func() { conn.Close() })
-	p.send(t, wire.AppendHello(nil, wire.Hello{Version: wire.Version, Features: 0xF8, Name: []byte("peer")}))
+	p.send(t, wire.AppendHello(nil, wire.Hello{Version: wire.Version, Features: 0xF8, Name: []byte("peer"), Token: []byte(token)}))
 	go p.receive()
 	p.until(t, "welcome")
 	return p

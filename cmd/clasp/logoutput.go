@@ -27,8 +27,10 @@ type logOutput struct {
 	report         *slog.Logger // of lines dropped; writes past the queue
 
 	// Of the goroutine alone.
-	file    *os.File // nil for stdout
-	failing bool     // stderr has been told
+	file     *os.File // nil for stdout
+	failing  bool     // stderr has been told
+	foot     string   // below the last line on stdout
+	footDown bool     // it is there now
 
 	mu      sync.Mutex
 	changed sync.Cond
@@ -43,6 +45,7 @@ type logBatch struct {
 	file    *os.File
 	lines   []logLine
 	dropped int
+	foot    *foot // nil leaves it
 	end     bool
 }
 
@@ -125,9 +128,11 @@ func (o *logOutput) run() {
 			o.report.Error("log lines dropped: they could not be written as fast as they came", "lines", b.dropped)
 		}
 		if b.end {
+			o.liftFoot()
 			o.closeFile()
 			return
 		}
+		o.setFoot(b.foot)
 	}
 }
 
@@ -135,7 +140,7 @@ func (o *logOutput) run() {
 func (o *logOutput) next() logBatch {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	for !o.batch.reopen && len(o.batch.lines) == 0 && !o.batch.end {
+	for !o.batch.reopen && len(o.batch.lines) == 0 && o.batch.foot == nil && !o.batch.end {
 		o.changed.Wait()
 	}
 	b := o.batch
@@ -154,6 +159,8 @@ func (o *logOutput) put(line logLine) {
 	w := o.stdout
 	if o.file != nil && !line.banner {
 		w = o.file
+	} else {
+		o.liftFoot()
 	}
 	_, err := w.Write(line.text)
 	if err != nil && !o.failing {

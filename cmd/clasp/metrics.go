@@ -55,7 +55,7 @@ func (s *server) metrics() *metrics.Metrics {
 	build := buildVersion()
 	return metrics.New(metrics.Options{
 		Version: build.Version, Revision: build.Commit, Start: s.started, Reloads: s.counted, Persistence: s.state.metrics,
-		CertificateExpiry: s.certs.expires(),
+		CertificateExpiry: s.certs.expires(), Pairing: s.devices.metrics(),
 		Router: func() metrics.Router {
 			now, refused := s.router.Stats(), s.router.Refused()
 			m := metrics.Router{
@@ -82,15 +82,7 @@ func (s *server) serveMetrics(listener net.Listener, shown *metrics.Metrics) *me
 	m := &metricsServer{Listener: listener}
 	var open atomic.Int32
 	m.http = http.Server{
-		Handler: ownPage(s.sites, shown.Handler(func() (reasons []string) {
-			if s.ending() {
-				reasons = append(reasons, "stopping")
-			}
-			if failing := s.state.failing(); failing != "" {
-				reasons = append(reasons, failing)
-			}
-			return reasons
-		})),
+		Handler:        ownPage(s.sites, shown.Handler(s.unready)),
 		ReadTimeout:    metricsPatience,
 		WriteTimeout:   metricsPatience,
 		IdleTimeout:    2 * time.Minute, // longer than what is between two scrapes
@@ -113,6 +105,17 @@ func (s *server) serveMetrics(listener net.Listener, shown *metrics.Metrics) *me
 		}
 	}()
 	return m
+}
+
+// unready says why the router should get no new clients.
+func (s *server) unready() (reasons []string) {
+	if s.ending() {
+		reasons = append(reasons, "stopping")
+	}
+	if failing := s.state.failing(); failing != "" {
+		reasons = append(reasons, failing)
+	}
+	return reasons
 }
 
 // ownPage shows h only to whom package sites lets see the router's own pages.

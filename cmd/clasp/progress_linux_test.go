@@ -15,14 +15,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// terminal opens a pseudo-terminal: what is shown on it, and the end for a program.
-func terminal(t *testing.T) (screen *lockedBuffer, program *os.File) {
+// openTerminal opens a pseudo-terminal: the end of the person at it, and the end for a program.
+func openTerminal(t *testing.T) (person, program *os.File) {
 	t.Helper()
-	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
+	// Without blocking, so that closing it ends a read.
+	fd, err := unix.Open("/dev/ptmx", unix.O_RDWR|unix.O_NOCTTY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 	if err != nil {
 		t.Skipf("%s needs a pseudo-terminal, and this system has none: %v", t.Name(), err)
 	}
-	fd := int(master.Fd())
+	person = os.NewFile(uintptr(fd), "/dev/ptmx")
 	n, err := unix.IoctlGetInt(fd, unix.TIOCGPTN)
 	if err != nil {
 		t.Fatal(err)
@@ -34,6 +35,13 @@ func terminal(t *testing.T) (screen *lockedBuffer, program *os.File) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return person, program
+}
+
+// terminal opens a pseudo-terminal at which nobody types: what is shown on it, and the end for a program.
+func terminal(t *testing.T) (screen *lockedBuffer, program *os.File) {
+	t.Helper()
+	master, program := openTerminal(t)
 	screen = &lockedBuffer{}
 	go func() {
 		buffer := make([]byte, 4096)

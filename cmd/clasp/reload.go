@@ -3,13 +3,10 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"io"
-	"math"
 	"os"
 	"strings"
-	"time"
 
 	"github.com/clasp-studio/clasp/config"
 	"github.com/clasp-studio/clasp/router/admin"
@@ -17,16 +14,15 @@ import (
 )
 
 func newReloadCommand() *cobra.Command {
-	port := natural{max: math.MaxUint16}
-	timeout := duration(30 * time.Second)
-	var socket string
+	var router adminRouter
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "reload",
 		Short: "Have the running router read its configuration again",
 		Long: `Have the running router of this machine read its configuration again: limits,
-conflict rules, tokens, keys, certificates, origins and the log. All of it takes
-effect or, if anything is wrong, nothing; connections stay. SIGHUP does the same.
+conflict rules, tokens, keys, pairing, certificates, origins and the log. All of it takes
+effect or, if anything is wrong, nothing; connections stay, but those of a paired device
+whose rights are others now. SIGHUP does the same.
 
 The router is found by its port, among this user's own; root finds those of all users.
 
@@ -36,33 +32,18 @@ stays in force.`,
   clasp reload --port 8000 --json
   sudo clasp reload                    a router that root or systemd runs`,
 	}
-	cmd.Flags().Var(&port, "port", "The router on port `N` (default the one of the configuration here)")
-	cmd.Flags().StringVar(&socket, "socket", "", "The router whose admin socket is at `PATH`")
-	cmd.Flags().Var(&timeout, "timeout", "Give up after this long")
+	router.addFlags(cmd)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "Print JSON")
-	cmd.MarkFlagsMutuallyExclusive("port", "socket")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		ctx, stop := stoppable(cmd)
 		defer stop()
-		if timeout > 0 {
-			var cancel context.CancelFunc
-			ctx, cancel = context.WithTimeout(ctx, time.Duration(timeout))
-			defer cancel()
+		if err := router.find(cmd); err != nil {
+			return err
 		}
-		if socket == "" {
-			n, wrong := portOf(port)
-			var err error
-			socket, err = admin.Find(n)
-			if err != nil && wrong != nil {
-				_, _ = fmt.Fprintln(cmd.ErrOrStderr(), wrong)
-				return exitError{exitConfig, fmt.Errorf("%w; the configuration here is wrong, and so may be the port: mend it, or name the router with --port", err)}
-			}
-			if err != nil {
-				return fmt.Errorf("%w; start one with 'clasp server', or name its socket with --socket", err)
-			}
-		}
+		ctx, cancel := router.within(ctx)
+		defer cancel()
 		var done reloaded
-		if err := admin.Call(ctx, socket, reloadRoute, &done); err != nil {
+		if err := admin.Call(ctx, router.socket, reloadRoute, nil, &done); err != nil {
 			return err
 		}
 		if asJSON {

@@ -65,7 +65,7 @@ func (s *server) tryReload() (done reloaded, err error) {
 	if len(problems) > 0 {
 		return done, problems
 	}
-	if s.running.Opens(next) {
+	if s.running.KeepsSecurity(next) {
 		who = s.who
 	}
 	files := next.Files()
@@ -80,6 +80,7 @@ func (s *server) tryReload() (done reloaded, err error) {
 		return done, err
 	}
 	// From here on nothing can go wrong.
+	s.devices.configure(pairingSettings(s.running.WithLive(next)))
 	s.log.output.use(file)
 	s.log.level.Set(logLevels[next.Logging.Level])
 	changed := append(s.files.Changed(files), useCertificate()...)
@@ -89,7 +90,7 @@ func (s *server) tryReload() (done reloaded, err error) {
 	s.running, s.files = s.running.WithLive(next), files
 	s.running.File, s.filed, s.who = next.File, loaded.FromFile(), who
 	if s.found != nil {
-		s.found.tell(func(i *discovery.Info) { i.Auth = wanted(who) })
+		s.found.tell(func(i *discovery.Info) { i.Auth = s.wanted() })
 	}
 	origins := s.running.Security.AllowedOrigins
 	s.origins.Store(&origins)

@@ -46,6 +46,9 @@ func newRootCommand(stdout, stderr io.Writer) *cobra.Command {
 		newTLSCommand(),
 		newTokenCommand(),
 		newKeyCommand(),
+		newInviteCommand(),
+		newPairCommand(),
+		newPairedCommand(),
 	)
 	addVersionFlag(root)
 	root.SetHelpCommand(newHelpCommand())
@@ -62,7 +65,8 @@ const helpHead = `{{with (or .Long .Short)}}{{. | trimTrailingWhitespaces}}
 {{.Example}}
 
 {{end}}Usage:
-{{if .HasAvailableSubCommands}}  {{.CommandPath}} COMMAND
+{{if .HasAvailableSubCommands}}{{if index .Annotations "alone"}}  {{.UseLine}} [OPTIONS]
+{{end}}  {{.CommandPath}} COMMAND
 
 Commands:
 {{range .Commands}}{{if .IsAvailableCommand}}  {{rpad .Name .NamePadding}} {{.Short}}
@@ -90,13 +94,19 @@ func knownSubcommand(cmd *cobra.Command, args []string) error {
 	return fmt.Errorf("unknown command %q", args[0])
 }
 
+// alone marks a command that does something by itself, although there are commands below it.
+const alone = "alone"
+
+// groups reports whether a command is there for those below it only.
+func groups(cmd *cobra.Command) bool { return cmd.HasSubCommands() && cmd.Annotations[alone] == "" }
+
 // finish gives every command of the tree what no command should have to think
 // of: its help flag, and exit code 2 for wrong arguments. A command that only
 // groups others prints its help.
 func finish(cmd *cobra.Command) {
 	cmd.DisableFlagsInUseLine = true // the help has its own words for them
 	cmd.Flags().BoolP("help", "h", false, "Print help")
-	if cmd.HasSubCommands() {
+	if groups(cmd) {
 		cmd.Args = knownSubcommand
 		cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 	}
@@ -150,7 +160,7 @@ func newHelpCommand() *cobra.Command {
 func flagError(cmd *cobra.Command, err error) error {
 	// pflag meets an unknown flag before anyone looks at an unknown command,
 	// but the command is the mistake.
-	if cmd.HasSubCommands() && cmd.Flags().NArg() > 0 {
+	if groups(cmd) && cmd.Flags().NArg() > 0 {
 		if unknown := knownSubcommand(cmd, cmd.Flags().Args()); unknown != nil {
 			return usageError(cmd, unknown)
 		}

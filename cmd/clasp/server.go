@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -19,6 +20,7 @@ import (
 	"github.com/clasp-studio/clasp/router"
 	"github.com/clasp-studio/clasp/router/admin"
 	"github.com/clasp-studio/clasp/router/metrics"
+	"github.com/clasp-studio/clasp/router/pairweb"
 	"github.com/clasp-studio/clasp/router/sites"
 	"github.com/clasp-studio/clasp/router/transport/ws"
 	"github.com/spf13/cobra"
@@ -82,6 +84,7 @@ func endWhateverHangs() {
 		case <-stops:
 		case <-time.After(killAfter):
 		}
+		restoreTerminal()
 		os.Exit(exitFailure)
 	}()
 }
@@ -92,6 +95,9 @@ type server struct {
 	started time.Time
 	log     *serverLog
 	state   *state
+	devices *devices
+	prompt  *prompt       // nil without devices
+	id      func() string // of the router, made or read when it is asked for first
 	router  *router.Router
 	ws      *ws.Server
 	ways    *listeners    // the other transports, and discovery
@@ -171,22 +177,33 @@ func startServer(given config.Given, stdout, stderr io.Writer) (_ *server, err e
 	if err != nil {
 		return nil, err
 	}
-	r, err := router.New(router.Options{
-		Name: c.Name, Logger: log.Logger, Settings: routerSettings(c, who),
-		Store: st.store, Exclude: c.Persistence.Exclude,
-	})
+	s.id = sync.OnceValue(func() string { return routerID(c, log.Logger) })
+	paired, err := openDevices(c, s.id, log.Logger)
 	if err != nil {
 		_ = st.close(context.Background()) // as it was: nothing has been written
+		return nil, err
+	}
+	s.running.Security.Pairing.Known = paired.registry != nil
+	r, err := router.New(router.Options{
+		Name: c.Name, Logger: log.Logger, Settings: routerSettings(c, who),
+		Store: st.store, Exclude: c.Persistence.Exclude, Pairing: paired.registry,
+	})
+	if err != nil {
+		paired.close()
+		_ = st.close(context.Background()) // as above
 		return nil, fmt.Errorf("start the router: %w", err)
 	}
 	st.loaded(r.Stats().Params)
-	socket, err := ws.Listen(r, net.JoinHostPort(c.Bind, strconv.Itoa(c.Port)), ws.Options{TLS: certs.config(), Sites: s.sites})
+	s.log, s.state, s.devices, s.router = log, st, paired, r
+	web := pairweb.New(pairweb.Options{Name: c.Name, Pairing: paired.registry, Health: metrics.Health(s.unready)})
+	s.ws, err = ws.Listen(r, net.JoinHostPort(c.Bind, strconv.Itoa(c.Port)), ws.Options{TLS: certs.config(), Sites: s.sites, Pages: web.Serve})
 	if err != nil {
 		// Nobody is connected yet, and what was loaded is as it was on disk.
-		_, _ = r.Close(context.Background()), st.close(context.Background())
+		_ = r.Close(context.Background())
+		paired.close()
+		_ = st.close(context.Background())
 		return nil, listenError(err, "tcp", c.Bind, c.Port, "--port")
 	}
-	s.log, s.state, s.router, s.ws = log, st, r, socket
 	s.openWays()
 	s.pages = newListeners(log.Logger, nil)
 	if c.Metrics.Enabled {
@@ -195,6 +212,7 @@ func startServer(given config.Given, stdout, stderr io.Writer) (_ *server, err e
 	s.pages.start()
 	s.openAdmin()
 	s.announce(loaded.Warnings)
+	s.openPrompt(os.Stdin, stdout)
 	return s, nil
 }
 
@@ -216,6 +234,7 @@ func (s *server) announce(warnings []string) {
 		}
 	}
 	s.log.Info("router started", "name", c.Name, "version", buildVersion().Version, "config", c.File, "pid", os.Getpid())
+	s.devices.announce()
 	s.warn(warnings)
 }
 
@@ -250,6 +269,7 @@ func (s *server) stop(sig os.Signal) error {
 	defer s.log.output.close()
 	s.log.Info("router stopping", "signal", sig.String())
 	close(s.stopping)
+	s.prompt.close()
 	defer s.certs.close()
 	if s.admin != nil {
 		defer s.admin.Close()
@@ -269,6 +289,7 @@ func (s *server) stop(sig os.Signal) error {
 	if err := s.router.Close(sessions); err != nil {
 		s.log.Warn("sessions did not end in time", "error", err)
 	}
+	s.devices.close()
 	if err := s.state.close(ctx); err != nil {
 		s.log.Error("the last changes are not on disk", "path", s.state.path, "error", err)
 		return exitError{code: exitFailure} // the log has the words

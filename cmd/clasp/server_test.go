@@ -388,10 +388,6 @@ func TestReload(t *testing.T) {
 	s.until(t, s.stdout.String, `level=ERROR msg="configuration problem" at=`+regexp.QuoteMeta(path)+`:5:3 `)
 	s.until(t, s.stdout.String, `msg="configuration not reloaded, the old one stays in force" problems=2`)
 
-	file("  port: 0\n  limits: {max_subscriptions: 5}\n  security: {pairing: {enabled: true}}\n")
-	s.signal(t, syscall.SIGHUP)
-	s.until(t, s.stdout.String, `level=ERROR msg="configuration not reloaded, the old one stays in force" error="this build does not have pairing`)
-
 	file("  port: 0\n  limits: {max_subscriptions: 5}\n  logging: {file: /nowhere/at/all}\n")
 	s.signal(t, syscall.SIGHUP)
 	s.until(t, s.stdout.String, `msg="configuration problem" at=`+regexp.QuoteMeta(path)+`:4:19 `)

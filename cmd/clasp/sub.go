@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/clasp-studio/clasp/pairing"
 	"github.com/clasp-studio/clasp/router/address"
 	"github.com/clasp-studio/clasp/router/client"
 	"github.com/clasp-studio/clasp/router/wire"
@@ -107,6 +108,9 @@ func (s *subCommand) run() error {
 			return s.unlessStopped(ctx, s.router.explain(err))
 		}
 	}
+	if !s.router.shows() {
+		go s.tellWaiting(ctx, c) // beside: what is read goes on
+	}
 	select {
 	case err = <-s.ended:
 		return err
@@ -166,4 +170,18 @@ func (s *subCommand) onError(err error) { s.say(err.Error()) }
 
 func (s *subCommand) say(words string) {
 	_, _ = fmt.Fprintf(s.cmd.ErrOrStderr(), "clasp: %s\n", words) // if nobody hears it, nobody does
+}
+
+// tellWaiting says that nothing comes because the router's operator has to let this session in
+// (pairing section 3). A router without pairing knows nothing at that address.
+func (s *subCommand) tellWaiting(ctx context.Context, c *client.Client) {
+	status, err := c.Get(ctx, "/_clasp/pair/status")
+	if err != nil {
+		return
+	}
+	fields, _ := status.Value.Any().(map[string]any)
+	match, _ := fields["match"].(string)
+	if fields["state"] == string(pairing.StateWaiting) {
+		s.say("waiting for the operator of the router, who sees the match code " + shown(match) + "; 'clasp pair " + s.router.url + "' gets a token that lasts")
+	}
 }

@@ -63,7 +63,7 @@ func expect(t *testing.T, want string) {
 		t.Fatal(err)
 	}
 	var got string
-	if err := admin.Call(context.Background(), path, "POST /word", &got); err != nil || got != want {
+	if err := admin.Call(context.Background(), path, "POST /word", nil, &got); err != nil || got != want {
 		t.Errorf("got %q, %v; want %q", got, err, want)
 	}
 }
@@ -80,7 +80,7 @@ func TestCall(t *testing.T) {
 			t.Errorf("%s: %v, %v; want %v", path, info.Mode(), err, want)
 		}
 	}
-	err := admin.Call(context.Background(), s.Path(), "GET /word", new(string))
+	err := admin.Call(context.Background(), s.Path(), "GET /word", nil, new(string))
 	if err == nil || !strings.Contains(err.Error(), "Method Not Allowed") {
 		t.Errorf("an answer that is no JSON: %v", err)
 	}
@@ -88,7 +88,7 @@ func TestCall(t *testing.T) {
 	if entries, err := os.ReadDir(dir); err != nil || len(entries) > 0 {
 		t.Errorf("left behind: %v, %v", entries, err)
 	}
-	if err := admin.Call(context.Background(), s.Path(), "POST /word", new(string)); err == nil || !strings.Contains(err.Error(), s.Path()) {
+	if err := admin.Call(context.Background(), s.Path(), "POST /word", nil, new(string)); err == nil || !strings.Contains(err.Error(), s.Path()) {
 		t.Errorf("nobody there: %v", err)
 	}
 }

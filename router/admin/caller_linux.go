@@ -4,28 +4,30 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"strconv"
 	"syscall"
 )
 
 // checkCaller asks the kernel who has connected (unix(7), SO_PEERCRED): the router's own
-// user, or root.
-func checkCaller(c *net.UnixConn) error {
+// user, or root. It returns the name of that user.
+func checkCaller(c *net.UnixConn) (string, error) {
 	raw, err := c.SyscallConn()
 	if err != nil {
-		return err
+		return "", err
 	}
 	var caller *syscall.Ucred
 	var failed error
 	if err := raw.Control(func(fd uintptr) {
 		caller, failed = syscall.GetsockoptUcred(int(fd), syscall.SOL_SOCKET, syscall.SO_PEERCRED)
 	}); err != nil {
-		return err
+		return "", err
 	}
 	if failed != nil {
-		return os.NewSyscallError("getsockopt", failed)
+		return "", os.NewSyscallError("getsockopt", failed)
 	}
-	if uid := int(caller.Uid); uid != 0 && uid != os.Geteuid() {
-		return fmt.Errorf("process %d of user %d: only the router's own user and root may do this", caller.Pid, uid)
+	uid := int(caller.Uid)
+	if uid != 0 && uid != os.Geteuid() {
+		return "", fmt.Errorf("process %d of user %d: only the router's own user and root may do this", caller.Pid, uid)
 	}
-	return nil
+	return userName(strconv.Itoa(uid)), nil
 }

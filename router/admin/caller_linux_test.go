@@ -20,7 +20,7 @@ func TestCallAs(t *testing.T) {
 	if path == "" {
 		return
 	}
-	if err := admin.Call(context.Background(), path, "POST /word", new(string)); err != nil {
+	if err := admin.Call(context.Background(), path, "POST /word", nil, new(string)); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -12,14 +13,25 @@ import (
 	"strings"
 )
 
-// Call sends a request without a body to the router whose socket is at path, and reads its
-// JSON answer into answer, whatever the status. route is "POST /reload". An answer that is
-// not JSON is an error that says what the router said.
-func Call(ctx context.Context, path, route string, answer any) error {
+// Call sends a request to the router whose socket is at path, with body as JSON unless it
+// is nil, and reads its JSON answer into answer, whatever the status. route is
+// "POST /reload". An answer that is not JSON is an error that says what the router said.
+func Call(ctx context.Context, path, route string, body, answer any) error {
 	method, target, _ := strings.Cut(route, " ")
-	request, err := http.NewRequestWithContext(ctx, method, "http://router"+target, nil)
+	var sent io.Reader
+	if body != nil {
+		text, err := json.Marshal(body)
+		if err != nil {
+			return fmt.Errorf("ask the router: %w", err)
+		}
+		sent = bytes.NewReader(text)
+	}
+	request, err := http.NewRequestWithContext(ctx, method, "http://router"+target, sent)
 	if err != nil {
 		return fmt.Errorf("ask the router: %w", err)
+	}
+	if body != nil {
+		request.Header.Set("Content-Type", "application/json")
 	}
 	transport := &http.Transport{
 		DisableKeepAlives: true,
@@ -32,14 +44,14 @@ func Call(ctx context.Context, path, route string, answer any) error {
 		return fmt.Errorf("ask the router at %s: %w", path, cause(err))
 	}
 	defer func() { _ = response.Body.Close() }() // it has been read
-	body, err := io.ReadAll(io.LimitReader(response.Body, maxBody))
+	text, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
 	if err != nil {
 		return fmt.Errorf("ask the router at %s: %w", path, err)
 	}
 	if kind, _, _ := mime.ParseMediaType(response.Header.Get("Content-Type")); kind != "application/json" {
-		return fmt.Errorf("the router at %s says: %s", path, strings.TrimSpace(string(body)))
+		return fmt.Errorf("the router at %s says: %s", path, strings.TrimSpace(string(text)))
 	}
-	if err := json.Unmarshal(body, answer); err != nil {
+	if err := json.Unmarshal(text, answer); err != nil {
 		return fmt.Errorf("read the answer of the router at %s: %w", path, err)
 	}
 	return nil

@@ -16,6 +16,6 @@
 // may be on a file system that has no sockets.
 //
 // Whoever may open the socket may do all there is to do: it has mode 0600, and on Linux
-// the kernel is asked who is calling as well. Losing it costs the commands and nothing
+// the kernel is asked who is calling as well, which Caller tells. Losing it costs the commands and nothing
 // else.
 package admin

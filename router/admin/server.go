@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -8,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/user"
 	"time"
 )
 
@@ -15,6 +17,8 @@ const (
 	// patience is how long a request may take to come.
 	patience = 10 * time.Second
 	maxBody  = 1 << 20
+	// maxAnswer holds a thousand devices, the most there are, with what they hold.
+	maxAnswer = 16 << 20
 )
 
 // Server answers on the socket of one router.
@@ -57,6 +61,9 @@ func Listen(port int, h http.Handler, log *slog.Logger) (*Server, error) {
 		IdleTimeout:       patience,
 		MaxHeaderBytes:    16 << 10,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
+			return context.WithValue(ctx, callerKey{}, c.(called).by)
+		},
 	}
 	go func() {
 		if err := s.http.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
@@ -114,6 +121,28 @@ func knock(path string) error {
 	return err
 }
 
+// called is a connection and the user who has made it.
+type called struct {
+	*net.UnixConn
+	by string
+}
+
+type callerKey struct{}
+
+// Caller is the name of the user who sends a request.
+func Caller(r *http.Request) string {
+	by, _ := r.Context().Value(callerKey{}).(string)
+	return by
+}
+
+// userName is that of a user ID, or the ID itself where it has no name.
+func userName(id string) string {
+	if u, err := user.LookupId(id); err == nil {
+		return u.Username
+	}
+	return "user " + id
+}
+
 // guard lets in only callers that may do everything here.
 type guard struct {
 	*net.UnixListener
@@ -126,9 +155,9 @@ func (g *guard) Accept() (net.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
-		refused := checkCaller(c)
+		by, refused := checkCaller(c)
 		if refused == nil {
-			return c, nil
+			return called{c, by}, nil
 		}
 		g.log.Warn("refused a caller at the admin socket", "error", refused)
 		_ = c.Close()

@@ -135,14 +135,19 @@ func (u *unread) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// bare takes the prefix off a token and refuses what cannot be one. The library would pass over line ends, and read a long one.
-func bare(text string) (string, *Error) {
+// Bare takes the prefix off the token of a HELLO, if it has one (protocol section 10).
+func Bare(text string) string {
 	for _, prefix := range []string{"Bearer ", "ext_"} {
 		if rest, found := strings.CutPrefix(text, prefix); found {
-			text = rest
-			break
+			return rest
 		}
 	}
+	return text
+}
+
+// bare takes the prefix off a token and refuses what cannot be one. The library would pass over line ends, and read a long one.
+func bare(text string) (string, *Error) {
+	text = Bare(text)
 	switch {
 	case text == "":
 		return "", refuse(missing, errors.New("there is none"))

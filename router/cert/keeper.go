@@ -5,6 +5,7 @@ package cert
 
 import (
 	"cmp"
+	"crypto/sha256"
 	"crypto/tls"
 	"log/slog"
 	"sync"
@@ -78,6 +79,12 @@ func (k *Keeper) Expires() time.Time { return k.pair.Load().Leaf.NotAfter }
 
 // Hosts are the DNS names of the certificate in use; a * may stand for the first label.
 func (k *Keeper) Hosts() []string { return k.pair.Load().Leaf.DNSNames }
+
+// Fingerprint is the SHA-256 of the public key in use (RFC 7469 section 2.4: of its
+// SubjectPublicKeyInfo), which stays the same when a certificate is renewed for it.
+func (k *Keeper) Fingerprint() [sha256.Size]byte {
+	return sha256.Sum256(k.pair.Load().Leaf.RawSubjectPublicKeyInfo)
+}
 
 // Close ends watching the files. Handshakes go on with what is there.
 func (k *Keeper) Close() {

@@ -145,7 +145,7 @@ func TestAnswersStaySmall(t *testing.T) {
 func TestSessionErrorsAreNoAnswers(t *testing.T) {
 	r := &request{kind: kindBundle}
 	for code, want := range map[wire.Code]bool{
-		wire.CodeOverloaded: false, wire.CodeExpired: false, wire.CodeLimit: true, wire.CodeBadMessage: true,
+		wire.CodeOverloaded: false, wire.CodeExpired: false, wire.CodeTokenRevoked: false, wire.CodePairingDenied: false, wire.CodePairingBusy: false, wire.CodePairingPending: true, wire.CodeLimit: true, wire.CodeBadMessage: true,
 	} {
 		if got := r.refusedBy(&wire.ErrorMessage{Code: code}); got != want {
 			t.Errorf("ERROR %d without address is an answer: %v", code, got)
@@ -157,7 +157,13 @@ func TestSessionErrorsAreNoAnswers(t *testing.T) {
 }
 
 func TestHopeless(t *testing.T) {
-	if !hopeless(&Error{Code: wire.CodeUnauthenticated}) || hopeless(&Error{Code: wire.CodeOverloaded}) || hopeless(errors.New("x")) {
-		t.Error("only a refusal that another try cannot change is hopeless")
+	final := []wire.Code{102, 300, 301, 302, 311, 313, 314, 316, 317, 319}
+	for code := range wire.Code(600) {
+		if want := slices.Contains(final, code); hopeless(&Error{Code: code}) != want {
+			t.Errorf("ERROR %d is final: %v, want %v", code, !want, want)
+		}
+	}
+	if hopeless(errors.New("x")) {
+		t.Error("what no router has said is final")
 	}
 }

@@ -56,19 +56,30 @@ func refusal(address string, err error) error {
 	return fmt.Errorf("%s: %w", address, err)
 }
 
-// aboutSession reports whether an ERROR is about the session instead of a message: drops told, a token that ran out.
+// aboutSession reports whether an ERROR is about the session instead of a message: drops told, a token that ran out, a device
+// that was turned away or revoked.
 func aboutSession(m *wire.ErrorMessage) bool {
-	return !m.HasAddress && (m.Code == wire.CodeOverloaded || m.Code == wire.CodeExpired || m.Code == wire.CodeUnauthenticated)
+	if m.HasAddress {
+		return false
+	}
+	switch m.Code {
+	case wire.CodeOverloaded, wire.CodeExpired, wire.CodeUnauthenticated,
+		wire.CodePairingDenied, wire.CodeTokenRevoked, wire.CodePairingBusy:
+		return true
+	}
+	return false
 }
 
-// hopeless reports whether a refused handshake would be refused again: another token or another client is needed.
+// hopeless reports whether a refused handshake would be refused again: another token, another client or the operator is
+// needed. A router that only has no room (318), or takes no PINs for a while (315), may let it in later.
 func hopeless(err error) bool {
 	var refused *Error
 	if !errors.As(err, &refused) {
 		return false
 	}
 	switch refused.Code {
-	case wire.CodeVersion, wire.CodeUnauthenticated, wire.CodeForbidden, wire.CodeExpired:
+	case wire.CodeVersion, wire.CodeUnauthenticated, wire.CodeForbidden, wire.CodeExpired,
+		wire.CodePairingClosed, wire.CodePINInvalid, wire.CodePINExpired, wire.CodePairingDenied, wire.CodeTokenRevoked, wire.CodeTransportDenied:
 		return true
 	}
 	return false

@@ -20,6 +20,7 @@ type Options struct {
 	Reloads           *Reloads
 	Persistence       *Persistence      // nil when nothing is kept: then it has no metrics
 	Listeners         func() []Listener // asked at every scrape
+	Pairing           func() Pairing    // asked at every scrape; nil when no device can be paired
 	// CertificateExpiry is asked at every scrape; nil without TLS.
 	CertificateExpiry func() time.Time
 }
@@ -50,6 +51,9 @@ func New(o Options) *Metrics {
 	)
 	if o.Persistence != nil {
 		m.registry.MustRegister(o.Persistence.collectors()...)
+	}
+	if o.Pairing != nil {
+		m.registry.MustRegister(pairingCollector{o.Pairing})
 	}
 	if o.CertificateExpiry != nil {
 		m.registry.MustRegister(certificate(o.CertificateExpiry))

@@ -33,6 +33,12 @@ func options() metrics.Options {
 		Reloads:           metrics.NewReloads(),
 		Persistence:       metrics.NewPersistence(),
 		CertificateExpiry: func() time.Time { return start.Add(time.Hour) },
+		Pairing: func() metrics.Pairing {
+			return metrics.Pairing{
+				Open: map[string]int{"invite": 2, "request": 0}, Requests: map[string]uint64{"issued": 19, "denied": 0},
+				Failures: map[string]uint64{"invite": 23, "request": 0}, Locked: true, Devices: 29,
+			}
+		},
 	}
 }
 
@@ -85,6 +91,10 @@ func TestScrape(t *testing.T) {
 		`clasp_listener_up\{address="0.0.0.0:7330",transport="ws"\} 1`,
 		`clasp_listener_up\{address="0.0.0.0:7330",transport="quic"\} 0`,
 		`# TYPE clasp_tls_certificate_expiry_timestamp_seconds gauge`, `clasp_tls_certificate_expiry_timestamp_seconds 1.7954298005e\+09`,
+		`# TYPE clasp_pairing_codes_open gauge`, `clasp_pairing_codes_open\{kind="invite"\} 2`, `clasp_pairing_codes_open\{kind="request"\} 0`,
+		`# TYPE clasp_pairing_requests_total counter`, `clasp_pairing_requests_total\{outcome="issued"\} 19`, `clasp_pairing_requests_total\{outcome="denied"\} 0`,
+		`# TYPE clasp_pairing_pin_failures_total counter`, `clasp_pairing_pin_failures_total\{kind="invite"\} 23`, `clasp_pairing_pin_failures_total\{kind="request"\} 0`,
+		`# TYPE clasp_pairing_locked gauge`, `clasp_pairing_locked 1`, `# TYPE clasp_paired_devices gauge`, `clasp_paired_devices 29`,
 		`go_goroutines \d+`, `process_start_time_seconds .*`,
 		// Before anything has happened there is something to compare with.
 		`clasp_persist_duration_seconds_count 0`, `clasp_persist_failures_total 0`,
@@ -124,6 +134,15 @@ func TestWithoutTLS(t *testing.T) {
 	o.CertificateExpiry = nil
 	if body := scrape(t, metrics.New(o)); strings.Contains(body, "clasp_tls_") {
 		t.Errorf("metrics of a certificate that is not there:\n%s", body)
+	}
+}
+
+// TestWithoutPairing: a router that can pair no device shows nothing of it.
+func TestWithoutPairing(t *testing.T) {
+	o := options()
+	o.Pairing = nil
+	if body := scrape(t, metrics.New(o)); strings.Contains(body, "clasp_pair") {
+		t.Errorf("metrics of pairing where there is none:\n%s", body)
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 	"github.com/clasp-studio/clasp/router/auth"
 	"github.com/clasp-studio/clasp/router/client"
 	"github.com/clasp-studio/clasp/router/internal/kit"
+	"github.com/clasp-studio/clasp/router/pairweb"
 	"github.com/clasp-studio/clasp/router/transport/quic"
 	"github.com/clasp-studio/clasp/router/transport/tcp"
 	"github.com/clasp-studio/clasp/router/transport/udp"
@@ -52,8 +53,9 @@ func startWith(t testing.TB, o router.Options) *rig {
 	o.Limits.WelcomeSnapshot = 10_000
 	shown, trust := kit.TLS(t)
 	g := &rig{Router: kit.RouterWith(t, o), url: make(map[string]string), trust: trust}
+	pages := pairweb.New(pairweb.Options{Pairing: o.Pairing})
 	for name, listen := range map[string]func(addr string) (port, error){
-		"ws":   func(addr string) (port, error) { return ws.Listen(g.Router, addr, ws.Options{}) },
+		"ws":   func(addr string) (port, error) { return ws.Listen(g.Router, addr, ws.Options{Pages: pages.Serve}) },
 		"quic": func(addr string) (port, error) { return quic.Listen(g.Router, addr, quic.Options{TLS: shown}) },
 		"udp":  func(addr string) (port, error) { return udp.Listen(g.Router, addr, udp.Options{}) },
 		"tcp":  func(addr string) (port, error) { return tcp.Listen(g.Router, addr) },

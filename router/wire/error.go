@@ -31,6 +31,19 @@ const (
 	CodeOverloaded      Code = 503
 )
 
+// What a device is told about being let in or not (pairing section 8).
+const (
+	CodePairingPending  Code = 310 // it waits for the operator
+	CodePairingClosed   Code = 311
+	CodePINInvalid      Code = 313
+	CodePINExpired      Code = 314 // or used
+	CodePairingLocked   Code = 315
+	CodePairingDenied   Code = 316
+	CodeTokenRevoked    Code = 317
+	CodePairingBusy     Code = 318
+	CodeTransportDenied Code = 319
+)
+
 // ProtocolError says what was wrong with bytes or values and which code an ERROR message about it carries.
 // Message names the message, the field and the byte offset in the payload.
 type ProtocolError struct {

@@ -130,7 +130,7 @@ func (s *Server) open(m *datagram.Message, now time.Time, proved bool) {
 	s.mu.Unlock()
 
 	sess, ok := s.router.Open(p, router.Peer{
-		Transport: name, Remote: m.From.String(), Source: source, Ping: frame.Ping,
+		Transport: name, Remote: m.From.String(), Source: source, Forgeable: true, Ping: frame.Ping,
 		Timeout: idle, MaxFrame: maxFrame, MaxSnapshot: maxFrame,
 	})
 	if !ok {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"net"
+	"net/http"
 	"syscall"
 
 	"github.com/clasp-studio/clasp/router/transport/internal/door"
@@ -27,14 +28,17 @@ func (l listener) Accept() (net.Conn, error) {
 	return c, nil
 }
 
-// refusalKey is where a request's context says why its connection was refused.
-type refusalKey struct{}
+// connKey is where a request's context has its connection.
+type connKey struct{}
 
-func withRefusal(ctx context.Context, c net.Conn) context.Context {
-	if ours := below(c); ours != nil && ours.Refusal != "" {
-		return context.WithValue(ctx, refusalKey{}, ours.Refusal)
-	}
-	return ctx
+func withConn(ctx context.Context, c net.Conn) context.Context {
+	return context.WithValue(ctx, connKey{}, below(c))
+}
+
+// connOf returns the connection that a request came over.
+func connOf(r *http.Request) *conn {
+	c, _ := r.Context().Value(connKey{}).(*conn)
+	return c
 }
 
 // below returns the connection that the door let in, under the TLS if there is any.

@@ -13,6 +13,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -28,8 +29,12 @@ import (
 // name is what logs and metrics call this transport.
 const name = "ws"
 
-// handshakeTimeout is how long a connection may take to ask for its upgrade.
-const handshakeTimeout = 10 * time.Second
+// How long a connection may take: until it has said what it wants (pairing section 4), and to
+// send and get the rest of a request that makes it no session.
+const (
+	headerTimeout  = 5 * time.Second
+	requestTimeout = 10 * time.Second
+)
 
 // Server accepts WebSocket connections for a router.
 type Server struct {
@@ -38,6 +43,7 @@ type Server struct {
 	http     http.Server
 	upgrader websocket.Upgrader
 	sites    func() sites.Rules
+	pages    func(http.ResponseWriter, *http.Request, netip.Addr)
 	foreign  quiet.Log // pages of other sites
 	served   chan struct{}
 }
@@ -50,6 +56,10 @@ type Options struct {
 	// Sites returns which web pages may connect, and under which names. It is asked at
 	// every request, by many goroutines; nil = pages of any site.
 	Sites func() sites.Rules
+	// Pages answers what is no WebSocket, but for /. It is asked under the router's own
+	// names only, and by no page of another site. source is whom the request counts for.
+	// nil = nothing is there.
+	Pages func(w http.ResponseWriter, r *http.Request, source netip.Addr)
 }
 
 // Listen binds an address ("host:port") and serves on it.
@@ -58,7 +68,7 @@ func Listen(r *router.Router, addr string, o Options) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen for WebSocket on %s: %w", addr, err)
 	}
-	s := &Server{router: r, sites: o.Sites, served: make(chan struct{})}
+	s := &Server{router: r, sites: o.Sites, pages: o.Pages, served: make(chan struct{})}
 	if s.sites == nil {
 		s.sites = func() sites.Rules { return sites.Rules{} }
 	}
@@ -79,11 +89,11 @@ func Listen(r *router.Router, addr string, o Options) (*Server, error) {
 		Handler:           http.HandlerFunc(s.serve),
 		Protocols:         http1,
 		TLSConfig:         o.TLS,
-		ConnContext:       withRefusal,
-		ReadHeaderTimeout: handshakeTimeout,
-		ReadTimeout:       handshakeTimeout,
-		WriteTimeout:      handshakeTimeout,
-		IdleTimeout:       handshakeTimeout,
+		ConnContext:       withConn,
+		ReadHeaderTimeout: headerTimeout,
+		ReadTimeout:       requestTimeout,
+		WriteTimeout:      requestTimeout,
+		IdleTimeout:       requestTimeout,
 		MaxHeaderBytes:    16 << 10,
 		ErrorLog:          slog.NewLogLogger(r.Logger().Handler(), slog.LevelDebug), // every stray byte of a port scan
 	}
@@ -117,10 +127,10 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		s.servePlain(w, r)
 		return
 	}
-	if refusal, over := r.Context().Value(refusalKey{}).(string); over {
+	if c := connOf(r); c != nil && c.Refusal != "" {
 		w.Header().Set("Connection", "close")
 		w.Header().Set("Retry-After", "5")
-		http.Error(w, refusal, http.StatusServiceUnavailable)
+		http.Error(w, c.Refusal, http.StatusServiceUnavailable)
 		return
 	}
 	if err := s.sites().Allowed(r.Header.Get("Origin"), r.Host); err != nil {
@@ -145,6 +155,12 @@ func (s *Server) servePlain(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case err != nil:
 		http.Error(w, err.Error(), http.StatusForbidden)
+	case r.URL.Path != "/" && s.pages != nil:
+		var source netip.Addr
+		if c := connOf(r); c != nil {
+			source = network.SourceOf(c.RemoteAddr())
+		}
+		s.pages(w, r, source)
 	case r.URL.Path != "/":
 		http.Error(w, "nothing here: CLASP clients connect by WebSocket", http.StatusNotFound)
 	case r.Method != http.MethodGet && r.Method != http.MethodHead:
@@ -165,8 +181,10 @@ func (s *Server) session(c *websocket.Conn) {
 	}
 	under.out = c.NetConn()
 	_ = under.SetDeadline(time.Time{}) // the handshake's is over
+	_, encrypted := under.out.(*tls.Conn)
 	sess, ok := s.router.Open(way{under}, router.Peer{
-		Transport: name, Remote: under.RemoteAddr().String(), Source: network.SourceOf(under.RemoteAddr()), Framing: router.WebSocket, Ping: pingFrame,
+		Transport: name, Remote: under.RemoteAddr().String(), Source: network.SourceOf(under.RemoteAddr()), Encrypted: encrypted,
+		Framing: router.WebSocket, Ping: pingFrame,
 	})
 	if !ok {
 		way{under}.Finish(router.ReasonShutdown)

@@ -1,0 +1,229 @@
+// clasp paired: the devices of a running router, and those that wait to be let in.
+
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/clasp-studio/clasp/pairing"
+	"github.com/spf13/cobra"
+)
+
+func newPairedCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "paired",
+		Short: "List, change and revoke the devices that were let in, and answer those that wait",
+		Long: `List, change and revoke the devices that were let in, and answer those that wait.
+
+The commands act on the running router of this machine, and what they change holds at
+once. A device is named by its name or its ID.`,
+		Example: `  clasp paired list
+  clasp paired approve k7w2 --profile operator
+  clasp paired revoke "FOH iPad"`,
+	}
+	cmd.AddCommand(
+		newPairedListCommand(),
+		newPairedShowCommand(),
+		newPairedPickCommand(),
+		newPairedApproveCommand(),
+		newPairedDenyCommand(),
+		newPairedUnlockCommand(),
+		newPairedRenameCommand(),
+		newPairedProfileCommand(),
+		newPairedTokenCommand(),
+		newPairedRevokeCommand(),
+		newPairedRevokeAllCommand(),
+		newPairedExportCommand(),
+	)
+	return cmd
+}
+
+// pairedList is what clasp paired list --json prints.
+type pairedList struct {
+	Waiting []knockView  `json:"waiting"`
+	Devices []deviceView `json:"devices"`
+}
+
+func newPairedListCommand() *cobra.Command {
+	var router adminRouter
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:     "list",
+		Short:   "List the devices, and above them those that wait",
+		Example: "  clasp paired list\n  clasp paired list --json | jq '.devices[].name'",
+	}
+	router.addFlags(cmd)
+	cmd.Flags().BoolVar(&asJSON, "json", false, "Print JSON")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		var view pairingView
+		list := pairedList{Waiting: []knockView{}, Devices: []deviceView{}}
+		if err := router.ask(cmd.Context(), cmd, pairingRoute, "", nil, &view); err != nil {
+			return err
+		}
+		if err := router.ask(cmd.Context(), cmd, devicesRoute, "", nil, &list.Devices); err != nil {
+			return err
+		}
+		list.Waiting = append(list.Waiting, view.Knocks...)
+		out := cmd.OutOrStdout()
+		if asJSON {
+			return printJSON(out, list)
+		}
+		if err := printWaiting(out, list.Waiting); err != nil {
+			return err
+		}
+		if view.Locked {
+			_, _ = fmt.Fprintf(cmd.ErrOrStderr(), "clasp: %s; 'clasp paired unlock' ends that\n", shown(view.LockedWhy)) // on the way to the rest
+		}
+		if len(list.Devices) == 0 {
+			_, err := fmt.Fprintln(cmd.ErrOrStderr(), "clasp: no device has been let in")
+			return err
+		}
+		return printDevices(out, list.Devices, time.Now())
+	}
+	return cmd
+}
+
+// printWaiting prints those that wait, nothing if nobody does.
+func printWaiting(w io.Writer, knocks []knockView) error {
+	if len(knocks) == 0 {
+		return nil
+	}
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	_, _ = fmt.Fprintln(table, "WAITING\tMATCH\tNAME\tFROM\tTRANSPORT\tSTATE") // Flush has the error
+	for _, k := range knocks {
+		transport := k.Transport
+		if !k.Encrypted {
+			transport += " (not encrypted)"
+		}
+		state := strings.ReplaceAll(string(k.State), "_", " ")
+		if k.Known != "" {
+			state += ", a device has this name already"
+		}
+		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", shown(k.ID), shown(k.Match), shown(k.Name), shown(k.Remote), shown(transport), shown(state))
+	}
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	_, err := fmt.Fprint(w, "Answer with 'clasp paired approve ID', pick ID (for a PIN) or deny ID\n\n")
+	return err
+}
+
+// printDevices prints a table for people.
+func printDevices(w io.Writer, devices []deviceView, now time.Time) error {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	_, _ = fmt.Fprintln(table, "NAME\tPROFILE\tID\tSEEN\tLET IN\t") // Flush has the error
+	for i := range devices {
+		d := &devices[i]
+		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", shown(d.Name), shown(d.Profile), shown(d.ID), seen(&d.Device, now), lasts(&d.Device), remarks(&d.Device))
+	}
+	return table.Flush()
+}
+
+// seen says when a device was there last.
+func seen(d *pairing.Device, now time.Time) string {
+	switch {
+	case d.Online > 0:
+		return "now"
+	case d.LastSeen.IsZero():
+		return "never"
+	default:
+		return roughly(now.Sub(d.LastSeen)) + " ago"
+	}
+}
+
+// remarks says what else is to be known of a device.
+func remarks(d *pairing.Device) string {
+	var list []string
+	if d.Weak {
+		list = append(list, "WEAK: by name and address "+shown(d.From)+" alone")
+	}
+	if !d.Confirmed {
+		list = append(list, "has not used its token yet")
+	}
+	return strings.Join(list, "; ")
+}
+
+func newPairedShowCommand() *cobra.Command {
+	var router adminRouter
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "show DEVICE",
+		Short: "Say everything about one device",
+		Args:  oneName("the name or ID of a DEVICE"),
+	}
+	router.addFlags(cmd)
+	cmd.Flags().BoolVar(&asJSON, "json", false, "Print JSON")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		var d deviceView
+		if err := router.ask(cmd.Context(), cmd, deviceRoute, args[0], nil, &d); err != nil {
+			return err
+		}
+		if asJSON {
+			return printJSON(cmd.OutOrStdout(), d)
+		}
+		_, err := io.WriteString(cmd.OutOrStdout(), describe(&d, time.Now()))
+		return err
+	}
+	return cmd
+}
+
+// describe is all about a device, a line a fact.
+func describe(d *deviceView, now time.Time) string {
+	var b strings.Builder
+	line := func(name, value string) {
+		if value != "" {
+			fmt.Fprintf(&b, "%-11s%s\n", name, value)
+		}
+	}
+	line("name", shown(d.Name))
+	line("claimed", shown(d.Claimed))
+	line("id", shown(d.ID))
+	line("profile", shown(d.Profile))
+	line("let in", when(d.CreatedAt.Local(), now)+by(d.CreatedBy))
+	line("from", strings.TrimSpace(shown(d.CreatedFrom)+" "+shown(d.Transport)))
+	line("lasts", lasts(&d.Device))
+	line("seen", seen(&d.Device, now))
+	line("remarks", remarks(&d.Device))
+	if h := d.Holds; h != nil {
+		if h.LockedIn > 0 {
+			line("locks", fmt.Sprintf("%d: %s", h.LockedIn, shownAll(h.Locks)))
+		}
+		if !h.LastSent.IsZero() {
+			line("last sent", roughly(now.Sub(h.LastSent))+" ago")
+		}
+	}
+	return b.String()
+}
+
+func by(operator string) string {
+	if operator == "" {
+		return ""
+	}
+	return ", by " + shown(operator)
+}
+
+func newPairedExportCommand() *cobra.Command {
+	var router adminRouter
+	cmd := &cobra.Command{
+		Use:   "export",
+		Short: "Print all devices as JSON, one a line; no secret is in it",
+	}
+	router.addFlags(cmd)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		var devices []deviceView
+		if err := router.ask(cmd.Context(), cmd, devicesRoute, "", nil, &devices); err != nil {
+			return err
+		}
+		for i := range devices {
+			if err := printJSON(cmd.OutOrStdout(), devices[i].Device); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return cmd
+}

@@ -1,0 +1,10 @@
+// What Linux calls reading and setting up a terminal, at once and without a wait.
+
+package main
+
+import "golang.org/x/sys/unix"
+
+const (
+	getTermios = unix.TCGETS
+	setTermios = unix.TCSETS
+)

@@ -1,0 +1,111 @@
+// The lobby: who has a place in it, and who has to go.
+
+package pairing
+
+import (
+	"slices"
+	"time"
+)
+
+// reuse returns the row of a caller that was here, or still is. What only its operator and
+// one session have agreed on is not shared with another session.
+func (r *Registry) reuse(who caller) *knock {
+	for _, k := range r.knocks {
+		if k.pending() && k.state != StateAwait && !k.overHTTP() && k.origin.caller() == who {
+			return k
+		}
+	}
+	return nil
+}
+
+// seat finds room in the lobby, if need be by sending somebody away who is quiet, or comes
+// a second time, or refuses.
+func (r *Registry) seat(now time.Time, o Origin) *Error {
+	all, most := 0, lobbySeats
+	if o.Transport == httpTransport {
+		most = requestSeats
+	}
+	var oldest, oldestHere *Visit // that may be sent away
+	here := 0
+	for _, k := range r.knocks {
+		if !k.pending() || k.overHTTP() != (o.Transport == httpTransport) {
+			continue
+		}
+		for _, v := range k.visits {
+			all++
+			mine := k.origin.Source == o.Source
+			if mine {
+				here++
+			}
+			if k.state == StateCode || k.state == StateAwait {
+				continue // the operator is at it
+			}
+			quiet := now.Sub(v.heard) >= quietAfter
+			again := k.origin.caller() == o.caller()
+			if mine && (quiet || again) && (oldestHere == nil || v.heard.Before(oldestHere.heard)) {
+				oldestHere = v
+			}
+			if quiet && (oldest == nil || v.heard.Before(oldest.heard)) {
+				oldest = v
+			}
+		}
+	}
+	switch {
+	case here >= seatsSource && oldestHere != nil:
+		r.dismiss(now, oldestHere)
+	case here < seatsSource && all < most:
+	case here < seatsSource && oldest != nil:
+		r.dismiss(now, oldest)
+	default:
+		r.requests[outcomeRefused]++
+		refusal := refuse(CodeBusy, "Too many devices are waiting. Try again in a minute")
+		refusal.RetryAfter = quietAfter
+		return refusal
+	}
+	return nil
+}
+
+// dismiss ends one visit: the others of its row stay. One over HTTP can be asked about for a
+// while.
+func (r *Registry) dismiss(now time.Time, v *Visit) {
+	if v.knock.overHTTP() {
+		r.settle(now, v.knock, StateTimeout, outcomeTimeout)
+		return
+	}
+	v.over = StateTimeout
+	r.requests[outcomeTimeout]++
+	r.notify(v)
+	r.remove(now, v)
+}
+
+// remove takes a visit from its row. One that nobody stands behind any more stays for a
+// while, for a device whose connection was lost; its code does not.
+func (r *Registry) remove(now time.Time, v *Visit) {
+	k := v.knock
+	k.visits = slices.DeleteFunc(k.visits, func(other *Visit) bool { return other == v })
+	if len(k.visits) > 0 {
+		r.listChanged()
+		return
+	}
+	k.empty = now
+	if k.state == StateCode || k.state == StateAwait && k.greeting == nil {
+		r.hide(now, k)
+		k.state, k.grant = StateWaiting, Grant{}
+	}
+	r.listChanged()
+}
+
+// admissible reports why a device without a credential cannot wait for the operator now.
+func (r *Registry) admissible(now time.Time, o Origin) *Error {
+	switch {
+	case r.closed:
+		return refuse(CodeInternal, "The router is stopping")
+	case !r.settings.Enabled:
+		return refuse(CodeClosed, "Pairing is off on this router")
+	case !r.settings.Lobby:
+		return refuse(CodeClosed, "This router takes no requests. Ask the operator for an invite")
+	case r.muted[o.caller()].After(now):
+		return refuse(CodeDenied, "The operator has turned this device away. Try again later")
+	}
+	return nil
+}
