@@ -35,6 +35,7 @@ type Peer struct {
 	Transport string     // "ws", for logs and metrics
 	Remote    string     // address of the client, for logs
 	Source    netip.Addr // whom its failures count for: an IPv4 address, the /64 of an IPv6 address; zero where there are none
+	Forgeable bool       // Source may have been invented by somebody else: its failures count apart (section 10)
 	Framing   Framing
 	Ping      []byte // bytes that make a live client answer, nil = none
 
@@ -95,12 +96,13 @@ type out struct {
 	redo     []*paramEntry // what a bundle has changed behind the first snapshot's cursor
 	pending  int           // subscriptions whose snapshot is not complete
 	filling  bool          // somebody puts a piece of a snapshot together
-	dirty    dirty
+	burst    burst         // of snapshots, in datagrams
+	dirty    owed          // params that have changed while the client was slow
 	filters  map[string]*filter
 	deferred []*filter  // those that hold a message back
 	heldBack int        // bytes of signals held back
-	dropped  int        // messages dropped and not yet told
-	told     int64      // µs, monotonic, when drops were last told
+	drops    notice     // of messages dropped, because the client is slow
+	refusals notice     // of messages not sent, because they are too large for it
 	room     *sync.Cond // the reader waits for room in the queue; nil while it never has
 }
 
@@ -229,7 +231,7 @@ func (s *Session) Closed(r Reason) {
 	s.router.announced.drop(s)
 	s.router.deferred.drop(s)
 	if s.token != nil {
-		s.router.guesses.leave(s.peer.Source)
+		s.guesses().leave(s.peer.Source)
 	}
 	b.finish(s.router)
 	s.router.sessions.remove(s)
@@ -279,7 +281,7 @@ func (s *Session) giveUpLocked() {
 	for _, c := range s.out.cursors {
 		s.router.welcoming.drop(c)
 	}
-	s.out.cursors, s.out.redo, s.out.dirty = nil, nil, dirty{}
+	s.out.cursors, s.out.redo, s.out.dirty = nil, nil, owed{}
 }
 
 // lastWords is how long a client has to take what is queued when its session ends.
@@ -383,7 +385,7 @@ func (s *Session) respond(b *batch, q wire.QoS, f func(dst []byte) []byte) {
 		return
 	}
 	s.out.Lock()
-	s.queueLocked(b, b.reply.bytes(s.peer.Framing))
+	s.answerLocked(b, b.reply.bytes(s.peer.Framing))
 	s.out.Unlock()
 }
 
