@@ -148,6 +148,18 @@ func (s *Session) deliverParam(b *batch, p *paramEntry, pkt *packet, via []*subs
 	s.queueLocked(b, pkt.bytes(s.peer.Framing))
 }
 
+// flushAlways flushes whenever it is asked to, until the connection has ended.
+func (s *Session) flushAlways() {
+	for {
+		select {
+		case <-s.wake:
+			s.flush()
+		case <-s.over:
+			return
+		}
+	}
+}
+
 // flush writes until nothing waits. It runs in a goroutine of its own, one a
 // session at most.
 func (s *Session) flush() {

@@ -38,6 +38,7 @@ type Peer struct {
 	Forgeable bool       // Source may have been invented by somebody else: its failures count apart (section 10)
 	Framing   Framing
 	Ping      []byte // bytes that make a live client answer, nil = none
+	Deep      bool   // writing takes more stack than a new goroutine has: one flusher stays, and keeps what it has grown
 
 	// Timeout is the silence that ends the session; 0 leaves it to Limits.SessionTimeout,
 	// and the shorter of the two counts.
@@ -57,8 +58,10 @@ type Session struct {
 	router *Router
 	conn   Conn
 	peer   Peer
-	seq    uint64 // order among sessions, for matching
-	opened int64  // µs, monotonic
+	seq    uint64        // order among sessions, for matching
+	opened int64         // µs, monotonic
+	wake   chan struct{} // asks the flusher that stays to flush; nil where each is started anew
+	over   chan struct{} // ends it
 
 	// Owned by the reader; those up to greeted are static after HELLO.
 	id      string
@@ -112,7 +115,14 @@ func (r *Router) Open(c Conn, p Peer) (*Session, bool) {
 	s := &Session{router: r, conn: c, peer: p, seq: r.lastSession.Add(1)}
 	s.opened = r.monotonic(time.Now())
 	s.heard.Store(s.opened)
-	return s, r.sessions.add(s)
+	if p.Deep {
+		s.wake, s.over = make(chan struct{}, 1), make(chan struct{})
+	}
+	ok := r.sessions.add(s)
+	if ok && p.Deep {
+		go s.flushAlways()
+	}
+	return s, ok
 }
 
 // Receive takes one transport message: one or more whole frames (protocol section
@@ -235,6 +245,9 @@ func (s *Session) Closed(r Reason) {
 	}
 	b.finish(s.router)
 	s.router.sessions.remove(s)
+	if s.over != nil {
+		close(s.over)
+	}
 	if s.greeted.Load() {
 		s.router.log.Info("session ended", s.attrs(slog.String("reason", r.String()))...)
 	} else {
