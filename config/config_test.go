@@ -284,6 +284,16 @@ func TestContradictions(t *testing.T) {
 			[]string{"--udp: port 7331 cannot serve both QUIC (--quic-port) and UDP (--udp-port): change one of them"}},
 		{"discovery on the QUIC port", []string{"quic=true", "quic-port=7331", "tls-cert=c", "tls-key=k", "mdns=true"},
 			[]string{"--quic-port: port 7331 cannot serve both QUIC (--quic-port) and discovery (--discovery-port): change one of them"}},
+		{"UDP on the port of multicast DNS", []string{"mdns=true", "udp=true", "udp-port=5353"},
+			[]string{"--udp-port: port 5353 cannot serve both multicast DNS (--mdns) and UDP (--udp-port): change one of them"}},
+		{"QUIC on the port of multicast DNS", []string{"mdns=true", "quic=true", "quic-port=5353", "tls-cert=c", "tls-key=k"},
+			[]string{"--quic-port: port 5353 cannot serve both multicast DNS (--mdns) and QUIC (--quic-port): change one of them"}},
+		{"QUIC beside WebSocket on the port of multicast DNS", []string{"mdns=true", "quic=true", "port=5353", "tls-cert=c", "tls-key=k"},
+			[]string{"--mdns: port 5353 cannot serve both multicast DNS (--mdns) and QUIC (--quic-port): change one of them"}},
+		{"discovery on the port of multicast DNS", []string{"mdns=true", "discovery-port=5353"},
+			[]string{"--discovery-port: port 5353 cannot serve both multicast DNS (--mdns) and discovery (--discovery-port): change one of them"}},
+		{"that port without multicast DNS", []string{"udp=true", "udp-port=5353"}, nil},
+		{"that port by TCP", []string{"mdns=true", "port=5353"}, nil},
 		{"UDP and discovery share a socket", []string{"udp=true", "mdns=true"}, nil},
 		{"UDP and TCP are different ports", []string{"udp=true", "udp-port=7330"}, nil},
 		{"log and database in one file", []string{"persist=true", "persist-path=./x", "log-file=x"},
@@ -672,4 +682,23 @@ func TestFromFile(t *testing.T) {
 			t.Errorf("%q: %v", text, got)
 		}
 	}
+}
+
+// TestMDNSName: without a name of its own multicast DNS has the router's, and follows it.
+func TestMDNSName(t *testing.T) {
+	load := func(given ...string) config.Config {
+		t.Helper()
+		loaded, err := config.Load(flags(t, given...), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return loaded.Config
+	}
+	t.Chdir(t.TempDir())
+	none, desk, both := load(), load("name=Desk"), load("name=Desk", "mdns-name=Studio")
+	if none.Discovery.MDNS.Name != none.Name || desk.Discovery.MDNS.Name != "Desk" || both.Discovery.MDNS.Name != "Studio" {
+		t.Errorf("named %q, %q, %q", none.Discovery.MDNS.Name, desk.Discovery.MDNS.Name, both.Discovery.MDNS.Name)
+	}
+	_, restart := config.Changes(none, desk, nil)
+	sameLines(t, restart, []string{"name"})
 }

@@ -249,10 +249,11 @@ func (l *loader) derive() {
 	if err != nil || host == "" {
 		host = "clasp" // a router without a host name still needs one
 	}
-	for name, text := range map[string]*string{"name": &l.config.Name, "discovery.mdns.name": &l.config.Discovery.MDNS.Name} {
-		if l.origins[named(name)].source == fromDefault {
-			*text = host
-		}
+	if l.origins[named("name")].source == fromDefault {
+		l.config.Name = host
+	}
+	if l.origins[named("discovery.mdns.name")].source == fromDefault {
+		l.config.Discovery.MDNS.Name = l.config.Name
 	}
 	if l.origins[named("quic.port")].source == fromDefault {
 		l.config.QUIC.Port = l.config.Port

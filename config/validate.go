@@ -130,6 +130,10 @@ func (l *loader) checkBind() string {
 	return fmt.Sprintf("%q is not an IP address; use 0.0.0.0 for every network card (:: for IPv6 too), 127.0.0.1 for this machine only, or one card's address", bind)
 }
 
+// mdnsPort is where multicast DNS is spoken (RFC 6762 section 3). It is shared only with
+// who else speaks that.
+const mdnsPort = 5353
+
 // ports finds listeners that would take each other's port. The UDP transport
 // and discovery share one socket, so those two may be equal.
 func (l *loader) ports() {
@@ -144,6 +148,7 @@ func (l *loader) ports() {
 		{"WebSocket", true, false, c.Port, []string{"port"}},
 		{"TCP", c.TCP.Enabled, false, c.TCP.Port, []string{"tcp.port", "tcp.enabled"}},
 		{"metrics", c.Metrics.Enabled, false, c.Metrics.Port, []string{"metrics.port", "metrics.enabled"}},
+		{"multicast DNS", c.Discovery.MDNS.Enabled, true, mdnsPort, []string{"discovery.mdns.enabled"}},
 		{"QUIC", c.QUIC.Enabled, true, c.QUIC.Port, []string{"quic.port", "quic.enabled"}},
 		{"UDP", c.UDP.Enabled, true, c.UDP.Port, []string{"udp.port", "udp.enabled"}},
 		{"discovery", c.Discovery.UDP.Enabled, true, c.Discovery.UDP.Port, []string{"discovery.udp.port", "discovery.udp.enabled"}},

@@ -26,7 +26,7 @@ const (
 	tokenMissing = "this router wants a token in HELLO"
 	tokenRefused = "the token is not accepted"
 	tokenExpired = "the token has expired: connect again with a new one"
-	tokenCrowd   = "too many tokens from this address wait to be looked at: try again in half a minute"
+	tokenCrowd   = "too many tokens come from this address: try again in half a minute"
 )
 
 // allRights are those of a session that needs no token.
@@ -77,11 +77,19 @@ func (r *Router) authenticate(token []byte, now time.Time) (*auth.Grant, error) 
 	return a.Verifier.Verify(string(token), now)
 }
 
+// guesses are those that the session's source counts among.
+func (s *Session) guesses() *guesses {
+	if s.peer.Forgeable {
+		return &s.router.forgeable
+	}
+	return &s.router.guesses
+}
+
 // patience waits until the token of a HELLO may be judged, and reports whether to go on. The
 // reader itself waits: what its client sends meanwhile is read afterwards.
 func (s *Session) patience(b *batch) bool {
 	r := s.router
-	wait, ok := r.guesses.hold(s.peer.Source, b.now)
+	wait, ok := s.guesses().hold(s.peer.Source, b.now)
 	if !ok {
 		s.end(b, r.unauthenticated(), wire.CodeUnauthenticated, tokenCrowd)
 		return false
@@ -89,7 +97,7 @@ func (s *Session) patience(b *batch) bool {
 	if wait == 0 {
 		return true
 	}
-	defer r.guesses.release(s.peer.Source)
+	defer s.guesses().release(s.peer.Source)
 	return s.delay(b, wait)
 }
 
@@ -104,7 +112,7 @@ func (s *Session) admit(grant *auth.Grant) {
 	if !grant.Expires.IsZero() {
 		s.token.expires = grant.Expires.Unix()
 	}
-	s.router.guesses.enter(s.peer.Source)
+	s.guesses().enter(s.peer.Source)
 }
 
 // token is what a session keeps of its token: never the token itself.
@@ -129,10 +137,10 @@ func (s *Session) turnAway(b *batch, anonymous bool, err error) {
 	}
 	var next time.Duration
 	if refused.Guessed() {
-		next = r.guesses.failed(s.peer.Source, b.now)
+		next = s.guesses().failed(s.peer.Source, b.now)
 	}
 	level := slog.LevelDebug
-	if r.guesses.speak(b.now) {
+	if s.guesses().speak(b.now) {
 		level = slog.LevelWarn
 	}
 	r.log.Log(context.Background(), level, "authentication failed",

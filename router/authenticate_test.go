@@ -8,6 +8,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -377,6 +378,58 @@ func TestWaitingToBeJudged(t *testing.T) {
 		c = <-waits
 		if time.Since(began) > time.Second {
 			t.Errorf("the end of the router takes %v", time.Since(began))
+		}
+		c.leave()
+	})
+}
+
+// TestForgedGuesses: whoever invents addresses slows nobody down elsewhere, makes nobody wait with
+// it, and guesses no faster.
+func TestForgedGuesses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := openGuarded(t, router.Options{Settings: guarded(t, true)})
+		good := sign(t, secret, rights("/**", "", "", ""))
+		forged := func(remote, token string) caller {
+			began := time.Now()
+			c := knockAs(t, r, router.Peer{Transport: "test", Remote: remote, Source: netip.MustParseAddrPort(remote).Addr(), Forgeable: true}, token)
+			synctest.Wait()
+			if took := time.Since(began); took > 0 {
+				t.Fatalf("a forged one waits for %v", took)
+			}
+			return c
+		}
+		const owner = "192.0.2.7:1"
+		for range 50 * 10 { // 10 s long
+			forged(owner, "guess").leave()
+			time.Sleep(20 * time.Millisecond)
+		}
+		if n := r.Refused().Auth["malformed"]; n < 3 || n > 5 {
+			t.Errorf("%d forged guesses are judged in 10 s, want those at 0, 1, 3 and 7 s", n)
+		}
+		for i := range 5000 { // as many as are remembered, and waiting places, and more
+			remote := fmt.Sprintf("10.1.%d.%d:1", i/250, i%250)
+			forged(remote, "guess").leave()
+			forged(remote, "guess").leave()
+		}
+		began := time.Now()
+		desk := knock(t, r, owner, good)
+		if lines := desk.heard(t); len(lines) == 0 || lines[0] != "WELCOME" || time.Since(began) > 0 {
+			t.Errorf("the owner of the address, elsewhere: %q after %v", lines, time.Since(began))
+		}
+		desk.leave()
+		// Nor does it make those who have failed there forgotten.
+		turnedAway(t, r, "192.0.2.8:1", "guess")
+		for i := range 5000 {
+			forged(fmt.Sprintf("10.2.%d.%d:1", i/250, i%250), "guess").leave()
+		}
+		if _, _, took := turnedAway(t, r, "192.0.2.8:1", "guess"); took != time.Second {
+			t.Errorf("who has failed waits for %v, want 1s", took)
+		}
+		// When it is over, a good token is judged where the forged ones were.
+		time.Sleep(31 * time.Second)
+		c := forged(owner, good)
+		if lines := c.heard(t); len(lines) == 0 || lines[0] != "WELCOME" {
+			t.Errorf("a good token afterwards: %q", lines)
 		}
 		c.leave()
 	})

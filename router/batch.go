@@ -80,7 +80,11 @@ func (b *batch) pause() {
 // flush starts the flushers of the sessions that have got something to send.
 func (b *batch) flush() {
 	for i, s := range b.touched {
-		go s.flush()
+		if s.wake != nil {
+			s.wake <- struct{}{} // never waits: a flusher is asked for once at a time
+		} else {
+			go s.flush()
+		}
 		b.touched[i] = nil
 	}
 	b.touched = b.touched[:0]

@@ -103,8 +103,13 @@ type caller struct {
 // knock connects and says HELLO, and waits for nothing.
 func knock(t testing.TB, r *router.Router, remote, token string) caller {
 	t.Helper()
+	return knockAs(t, r, router.Peer{Transport: "test", Remote: remote, Source: netip.MustParseAddrPort(remote).Addr()}, token)
+}
+
+func knockAs(t testing.TB, r *router.Router, p router.Peer, token string) caller {
+	t.Helper()
 	c := caller{door: &door{}}
-	s, ok := r.Open(c.door, router.Peer{Transport: "test", Remote: remote, Source: netip.MustParseAddrPort(remote).Addr()})
+	s, ok := r.Open(c.door, p)
 	if !ok {
 		t.Fatal("the router is closing")
 	}

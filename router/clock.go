@@ -54,6 +54,7 @@ func (r *Router) runClock() {
 		b.flush()
 		if b.now >= nextCoarse {
 			r.guesses.sweep(b.now)
+			r.forgeable.sweep(b.now)
 			r.endExpired(b)
 			b.flush()
 			if r.params.Expire(b.now) {

@@ -39,6 +39,6 @@
 //	subs.Table, routes    matching
 //	Session.out           the outbox and what belongs to it
 //	the table's calendar and memory; Router.sessions, schedule, announced,
-//	deferred, welcoming, pending, changes, guesses, endings; Session.rates;
+//	deferred, welcoming, pending, changes, guesses, forgeable, endings; Session.rates;
 //	routes' shards: leaves, nothing is locked inside them
 package router

@@ -40,17 +40,21 @@ type cursor struct {
 	// Owned by whoever fills.
 	next string // look from here on
 	sent bool   // a frame has been sent
-	odd  bool   // params have been left for the second round
 
 	// Guarded by the session's out: addresses up to pos have been passed, all of them
-	// in the second round.
-	pos    string
-	second bool
+	// once it has come to the end. What is left is sent then.
+	pos   string
+	atEnd bool
+	left  owed
 }
 
 // hasPassed reports whether the cursor has gone by an address. The session's out must
 // be locked.
-func (c *cursor) hasPassed(addr string) bool { return c.second || c.pos >= addr }
+func (c *cursor) hasPassed(addr string) bool { return c.atEnd || c.pos >= addr }
+
+// hasShown reports whether the cursor has gone by a param and not left it for the end.
+// The session's out must be locked.
+func (c *cursor) hasShown(p *paramEntry) bool { return c.hasPassed(p.Address) && !c.left.has(p) }
 
 // welcoming knows the sessions whose first snapshot is on its way. They are subscribed
 // to nothing yet, so that what a bundle changes behind their cursor has to be sent
@@ -84,7 +88,7 @@ func (w *welcoming) redo(params []*paramEntry) {
 	for c, s := range waiting {
 		s.out.Lock()
 		for _, p := range params {
-			if c.hasPassed(p.Address) && s.mayRead(p.Address) && !slices.Contains(s.out.redo, p) {
+			if c.hasShown(p) && s.mayRead(p.Address) && !slices.Contains(s.out.redo, p) {
 				s.out.redo = append(s.out.redo, p)
 			}
 		}
@@ -117,8 +121,11 @@ func (s *Session) startSnapshot(b *batch, c *cursor) {
 	s.out.Lock()
 	s.out.cursors = append(s.out.cursors, c)
 	s.out.Unlock()
-	if !s.claimFill() {
-		return // behind another snapshot, or a full outbox: the flusher goes on with it
+	if !s.claimFill(b) {
+		s.out.Lock()
+		s.wakeLocked(b)
+		s.out.Unlock()
+		return // behind another snapshot, or no room: the flusher goes on with it
 	}
 	// No bundle is applied between two frames of it, as long as the outbox has room
 	// and it does not take long. Past that, the SETs of a bundle reach a subscriber
@@ -138,18 +145,19 @@ func (s *Session) startSnapshot(b *batch, c *cursor) {
 
 // claimFill makes the caller, the reader or the flusher, the one that fills. It
 // reports false when there is nothing to fill, no room, or another at it.
-func (s *Session) claimFill() bool {
+func (s *Session) claimFill(b *batch) bool {
 	s.out.Lock()
 	defer s.out.Unlock()
-	if s.out.filling || !s.canFillLocked() {
+	if s.out.filling || !s.canFillLocked(b) {
 		return false
 	}
 	s.out.filling = true
 	return true
 }
 
-func (s *Session) canFillLocked() bool {
-	return len(s.out.cursors) > 0 && !s.out.queue.Slow() && s.out.closing == ReasonNone
+func (s *Session) canFillLocked(b *batch) bool {
+	return len(s.out.cursors) > 0 && !s.out.queue.Slow() && s.out.closing == ReasonNone &&
+		!(s.peer.datagrams() && s.out.burst.over(b.now))
 }
 
 func (s *Session) releaseFill(b *batch) {
@@ -159,12 +167,21 @@ func (s *Session) releaseFill(b *batch) {
 	s.out.Unlock()
 }
 
+// turn sends what makes a large piece, in as many as it takes. The caller has claimed it.
+func (s *Session) turn(b *batch) {
+	s.router.bundles.RLock()
+	defer s.router.bundles.RUnlock()
+	began, from := time.Now(), b.bytes
+	for s.fill(b) && b.bytes-from < pieceBytes && time.Since(began) < pieceTime {
+	}
+}
+
 // fill sends one piece of the first snapshot that waits. It reports false when there
 // was nothing to do or no room. The caller has claimed it, and holds the router's
 // bundles for reading.
 func (s *Session) fill(b *batch) bool {
 	s.out.Lock()
-	if !s.canFillLocked() {
+	if !s.canFillLocked(b) {
 		s.out.Unlock()
 		return false
 	}
@@ -172,11 +189,15 @@ func (s *Session) fill(b *batch) bool {
 	s.out.Unlock()
 	p := piece{s: s, b: b, c: c, prefix: c.pattern.Prefix(), began: time.Now()}
 	p.open()
-	if p.again() {
-		s.router.params.Ascend(c.next, p.look, p.close)
-	} else {
+	switch {
+	case c.atEnd && (!p.again() || len(p.locked) > 0):
 		p.full = true
 		p.close(false)
+	case c.atEnd:
+		p.full = p.takeLeft()
+		p.close(false)
+	default:
+		s.router.params.Ascend(c.next, p.look, p.close)
 	}
 	return true
 }
@@ -198,6 +219,7 @@ type piece struct {
 	last   string // the last address that is dealt with
 	full   bool   // there is more to look at
 	room   int    // for a payload
+	begun  bool   // what is to come again is in
 	odd    bool   // holds the one param that goes alone
 }
 
@@ -221,6 +243,7 @@ func (p *piece) again() bool {
 	p.s.out.redo = nil
 	p.s.out.Unlock()
 	for i, e := range redo {
+		// Not left for the end: the rest of its bundle may be seen before.
 		if p.done() || !p.take(e, false) {
 			p.s.out.Lock()
 			p.s.out.redo = append(redo[i:], p.s.out.redo...)
@@ -231,10 +254,22 @@ func (p *piece) again() bool {
 	return true
 }
 
+// begin takes along what is to come again, with the index locked: its lock comes before
+// those of params. At the end of the snapshot nobody walks the index, and fill has done it.
+func (p *piece) begin() {
+	if !p.begun && !p.c.atEnd {
+		p.full = !p.again()
+	}
+	p.begun = true
+}
+
 // look takes one param of the index along if the snapshot wants it, and reports
 // whether there is room for another.
 func (p *piece) look(e *paramEntry) bool {
 	if !strings.HasPrefix(e.Address, p.prefix) {
+		return false
+	}
+	if p.begin(); p.full {
 		return false
 	}
 	p.looks++
@@ -242,7 +277,7 @@ func (p *piece) look(e *paramEntry) bool {
 	if p.full {
 		return false
 	}
-	if p.c.wants(p.s, e.Address) && !p.take(e, p.c.second) {
+	if p.c.wants(p.s, e.Address) && !p.take(e, p.s.peer.MaxSnapshot > 0) {
 		p.full = true
 		return false
 	}
@@ -255,40 +290,69 @@ func (p *piece) done() bool {
 	return p.odd || len(p.locked) == pieceParams || payloadSize(p.buf) > min(pieceBytes, p.room)
 }
 
-// take locks a param and appends its value. It fails when the frame has no room, or
-// when somebody is busy with the param while others are locked: they must not wait.
-// For a client with a MaxSnapshot, what has to go alone is left for the second round; sent
-// says that all else has been sent.
-func (p *piece) take(e *paramEntry, sent bool) bool {
+// takeLeft takes along one of the params that have been left for the end, and reports
+// false when there is none any more.
+func (p *piece) takeLeft() bool {
+	for {
+		p.s.out.Lock()
+		if p.c.left.empty() {
+			p.s.out.Unlock()
+			return false
+		}
+		e := p.c.left.next()
+		p.s.out.Unlock()
+		e.Lock()
+		p.s.out.Lock()
+		left := p.c.left.drop(e)
+		p.s.out.Unlock()
+		if left && p.put(e, false) {
+			p.locked = append(p.locked, e)
+			return true
+		}
+		e.Unlock() // its newest value has been sent meanwhile
+	}
+}
+
+// take locks a param and appends its value, or leaves it for the end if it has to go
+// alone and canWait. It fails when the frame has no room, or when somebody is busy with
+// the param while others are locked: they must not wait.
+func (p *piece) take(e *paramEntry, canWait bool) bool {
 	if len(p.locked) == 0 {
 		e.Lock()
 	} else if !tryHard(e) {
 		return false
 	}
-	if e.Exists(p.b.now) && p.c.types&signalOf(e).Mask() != 0 {
-		before := len(p.buf)
-		p.buf = appendEntry(p.buf, e)
-		alone := p.alone(e, len(p.buf)-before)
-		later := alone && p.s.peer.MaxSnapshot > 0 && !p.c.second
-		switch {
-		case later: // and locked like the others, so that no SET slips in before the cursor has passed it
-			p.buf = p.buf[:before]
-			p.c.odd = true
-		case !alone && sent:
-			p.buf = p.buf[:before]
-			e.Unlock()
-			return true
-		case alone && p.count > 0, !alone && payloadSize(p.buf) > p.room, payloadSize(p.buf) > wire.MaxPayload:
-			p.buf = p.buf[:before]
-			e.Unlock()
-			return false
-		default:
-			p.odd = alone
-			p.count++
-			p.s.router.touch(p.b, e)
-		}
+	if !p.put(e, canWait) {
+		e.Unlock()
+		return false
 	}
 	p.locked = append(p.locked, e)
+	return true
+}
+
+// put is take for a param whose lock is held. It stays locked until the cursor has passed
+// it, also when it is left, so that no SET slips in before.
+func (p *piece) put(e *paramEntry, canWait bool) bool {
+	if !e.Exists(p.b.now) || p.c.types&signalOf(e).Mask() == 0 {
+		return true
+	}
+	before := len(p.buf)
+	p.buf = appendEntry(p.buf, e)
+	alone := p.alone(e, len(p.buf)-before)
+	switch {
+	case alone && canWait:
+		p.buf = p.buf[:before]
+		p.s.out.Lock()
+		p.c.left.add(e)
+		p.s.out.Unlock()
+	case alone && p.count > 0, !alone && payloadSize(p.buf) > p.room, payloadSize(p.buf) > wire.MaxPayload:
+		p.buf = p.buf[:before]
+		return false
+	default:
+		p.odd = alone
+		p.count++
+		p.s.router.touch(p.b, e)
+	}
 	return true
 }
 
@@ -321,6 +385,7 @@ func tryHard(e *paramEntry) bool {
 // close queues the frame and moves the cursor. The index is still locked, so no
 // param can appear behind the cursor unseen.
 func (p *piece) close(bool) {
+	p.begin()
 	s, c := p.s, p.c
 	// One frame at least answers HELLO; SUBSCRIBE gets none when nothing matches.
 	send := p.count > 0 || !p.full && c.sub == nil && !c.sent
@@ -331,18 +396,22 @@ func (p *piece) close(bool) {
 	s.out.Lock()
 	if send {
 		c.sent = true
+		s.out.burst.bytes += len(p.buf)
 		s.queueLocked(p.b, p.b.reply.bytes(s.peer.Framing))
 	}
 	for _, e := range p.locked {
+		if c.left.has(e) {
+			continue // not sent yet
+		}
 		if c.sub != nil && c.sub.filtered() {
 			s.filterOf(e.Address) // from now on it is remembered what was sent
 		}
 		s.passedParam(e, p.b.now)
-		delete(s.out.dirty.set, e)
+		s.out.dirty.drop(e)
 	}
 	switch {
-	case !p.full && c.odd && !c.second:
-		c.second, c.next = true, c.pattern.Prefix()
+	case !p.full && !c.left.empty():
+		c.atEnd = true
 	case !p.full:
 		s.dropCursorLocked(c)
 	case p.last != "":

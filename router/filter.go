@@ -85,8 +85,12 @@ func (s *Session) filterOf(addr string) *filter {
 }
 
 // passedParam tells the filter of an address, if there is one, that the value of a
-// param has been sent, whichever way it took. The locks of param and out are held.
+// param has been sent, whichever way it took; and the snapshot on its way that it need
+// not send it as well. The locks of param and out are held.
 func (s *Session) passedParam(p *paramEntry, at int64) {
+	if len(s.out.cursors) > 0 {
+		s.out.cursors[0].left.drop(p) // the others have not begun
+	}
 	if len(s.out.filters) == 0 || !p.Exists(at) {
 		return
 	}
@@ -132,7 +136,7 @@ func (s *Session) filterParam(b *batch, p *paramEntry, pkt *packet, via []*subsc
 	case now && s.out.queue.Slow():
 		s.out.dirty.add(p)
 	case now:
-		delete(s.out.dirty.set, p)
+		s.out.dirty.drop(p)
 		s.passedParam(p, b.now)
 		s.queueLocked(b, pkt.bytes(s.peer.Framing))
 	case later != 0:
@@ -314,7 +318,7 @@ func (s *Session) sendHeldBack(b *batch, p *paramEntry) {
 		s.out.forget(f)
 		s.out.dirty.add(p)
 	case b.encodeSet(&b.out, p) == nil:
-		delete(s.out.dirty.set, p)
+		s.out.dirty.drop(p)
 		s.passedParam(p, b.now)
 		s.queueLocked(b, b.out.bytes(s.peer.Framing))
 	}

@@ -17,8 +17,8 @@ const (
 	quietFor = 10 * time.Minute
 	// sourcesKept bounds the sources that are remembered, each some 150 bytes.
 	sourcesKept = 4096
-	// So many may wait at a time. What comes beyond is turned away unseen, or guessing
-	// would only take more connections.
+	// So many may wait at a time, where sources cannot be forged. What comes beyond is turned
+	// away unseen, or guessing would only take more connections.
 	waitingAll    = 1024
 	waitingSource = 16
 	// failuresLogged is how many failures a second are worth a line of the log.
@@ -30,7 +30,13 @@ const (
 // hangs up then could try thousands a second. No source is banned, and one from which
 // somebody is inside with a good token is not slowed: behind the address of who guesses there
 // may be the lighting desk.
+//
+// Sources that can be forged have guesses of their own, or a stranger could have anybody
+// slowed down, on any transport. Of theirs none waits: each would hold a session, and a flood
+// of them those of everybody. What comes too early is turned away unseen.
 type guesses struct {
+	waitingAll, waitingSource int // static
+
 	sync.Mutex
 	live    map[netip.Addr]int      // authenticated sessions by source
 	failing map[netip.Addr]*failing // by source
@@ -47,7 +53,8 @@ type failing struct {
 	waiting int
 }
 
-func (g *guesses) init() {
+func (g *guesses) init(all, source int) {
+	g.waitingAll, g.waitingSource = all, source
 	g.live = make(map[netip.Addr]int)
 	g.failing = make(map[netip.Addr]*failing)
 }
@@ -78,7 +85,7 @@ func (g *guesses) hold(source netip.Addr, now int64) (wait time.Duration, ok boo
 	if f == nil || f.until <= now || g.live[source] > 0 {
 		return 0, true
 	}
-	if g.waiting >= waitingAll || f.waiting >= waitingSource {
+	if g.waiting >= g.waitingAll || f.waiting >= g.waitingSource {
 		return 0, false
 	}
 	f.waiting++

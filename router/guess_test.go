@@ -10,7 +10,7 @@ import (
 // turns, and then none.
 func TestGuessersAreForgotten(t *testing.T) {
 	var g guesses
-	g.init()
+	g.init(waitingAll, waitingSource)
 	now := int64(1)
 	for i := range 3 * sourcesKept {
 		now += int64(time.Millisecond / time.Microsecond)

@@ -114,7 +114,7 @@ func (g *guest) letIn(b *batch, a *pairing.Access) bool {
 	s.rights = rights
 	s.token = &token{device: a.Device, subject: a.Name, counted: !a.Weak}
 	if s.token.counted {
-		s.router.guesses.enter(s.peer.Source)
+		s.guesses().enter(s.peer.Source)
 	}
 	return true
 }
@@ -124,7 +124,7 @@ func (s *Session) turnAwayGuest(b *batch, e *pairing.Error) {
 	r := s.router
 	r.refusals.auth[refusedByPairing].Add(1)
 	level := slog.LevelDebug
-	if r.guesses.speak(b.now) {
+	if s.guesses().speak(b.now) {
 		level = slog.LevelWarn
 	}
 	r.log.Log(context.Background(), level, "a device is turned away",

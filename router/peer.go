@@ -5,6 +5,7 @@ package router
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/clasp-studio/clasp/router/address"
 	"github.com/clasp-studio/clasp/router/wire"
@@ -21,13 +22,61 @@ func (p *Peer) payload() int {
 // tooLarge reports whether a frame cannot be sent to a client.
 func (p *Peer) tooLarge(frame []byte) bool { return p.MaxFrame > 0 && len(frame) > p.MaxFrame }
 
-// refused encodes what the client gets in place of a frame that is too large for it:
-// ERROR 503 with the address, so that it knows what it is missing.
-func (s *Session) refused(b *batch, frame []byte) []byte {
+// Datagrams that come faster than a client takes them in are lost, and nothing holds their
+// sender up. So snapshots go to it in bursts, with pauses in which it takes in 8 MB/s. A
+// burst is 27 datagrams; the 208 KiB that Linux gives a socket to receive hold some 90,
+// whose buffers count as nearly twice their size.
+const (
+	burstBytes = 32 << 10
+	burstPause = 4 * time.Millisecond
+)
+
+// burst is what a client that gets datagrams has still to take in of snapshots.
+type burst struct {
+	bytes int
+	at    int64 // µs, monotonic
+}
+
+// over reports whether there has to be a pause.
+func (u *burst) over(now int64) bool {
+	const rate = burstBytes / (int64(burstPause) / 1e3) // bytes a µs
+	if now > u.at {
+		u.bytes = max(0, u.bytes-int((now-u.at)*rate))
+		u.at = now
+	}
+	return u.bytes >= burstBytes
+}
+
+// datagrams reports whether a client gets datagrams: no other has a largest frame.
+func (p *Peer) datagrams() bool { return p.MaxFrame > 0 }
+
+// answerLocked queues an answer to the client. One too large for it is refused each time:
+// the client waits for it. out must be locked.
+func (s *Session) answerLocked(b *batch, frame []byte) {
+	if s.peer.tooLarge(frame) {
+		frame = s.refusal(b, frame, 1)
+	}
+	s.queueLocked(b, frame)
+}
+
+// refuseLocked tells the client of frames that are too large for it, at the first one and
+// then now and then (as section 9 has it for what is dropped). out must be locked.
+func (s *Session) refuseLocked(b *batch, frame []byte) {
+	if n := s.out.refusals.add(1, b.now); n > 0 {
+		s.queueLocked(b, s.refusal(b, frame, n))
+	}
+}
+
+// refusal encodes ERROR 503 for n frames too large for the client, with the address of
+// the last, so that it knows what it is missing.
+func (s *Session) refusal(b *batch, frame []byte, n int) []byte {
 	m := wire.ErrorMessage{Code: wire.CodeOverloaded}
 	payload := frame[wire.HeaderSize:] // the router sends no timestamp in the header
 	m.Message = fmt.Appendf(nil, "%v of %d bytes is over the %d that a frame to this client may have: not sent",
 		wire.Type(payload[0]), len(frame), s.peer.MaxFrame)
+	if n > 1 {
+		m.Message = fmt.Appendf(m.Message, ", nor were %d others since this was last told", n-1)
+	}
 	if addr := subject(payload); len(addr) > 0 && len(addr) <= address.MaxLength {
 		m.Address, m.HasAddress = addr, true
 	}

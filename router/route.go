@@ -25,8 +25,10 @@ type target struct {
 }
 
 // cachedRoute is how a param or an address remembers its route. Weak, because a
-// param that is set once a day must not keep the subscribers of that day in memory.
-type cachedRoute = weak.Pointer[route]
+// param that is set once a day must not keep the subscribers of that day in memory. A type
+// of its own, because Go 1.26 cannot compile an alias in the circle that leads from here
+// through the snapshots on their way back to params.
+type cachedRoute struct{ weak.Pointer[route] }
 
 // routes holds the routes of the present subscriptions. Addresses with the same
 // subscribers share one: ten thousand clients that watch everything are one route,
@@ -62,7 +64,7 @@ func (r *Router) routeOf(b *batch, p *paramEntry) *route {
 	}
 	rt, keep := r.findRoute(b, p.Address)
 	if keep {
-		p.Route = weak.Make(rt)
+		p.Route = cachedRoute{weak.Make(rt)}
 	}
 	return rt
 }
@@ -86,7 +88,7 @@ func (r *Router) routeTo(b *batch, addr []byte) (*route, error) {
 		if sh.m == nil || len(sh.m) >= addressesKept {
 			sh.m = make(map[string]cachedRoute)
 		}
-		sh.m[string(addr)] = weak.Make(rt)
+		sh.m[string(addr)] = cachedRoute{weak.Make(rt)}
 		sh.Unlock()
 	}
 	return rt, nil

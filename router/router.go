@@ -19,8 +19,8 @@ import (
 
 // Limits bound what one client, and all together, may use.
 type Limits struct {
-	MaxConnections       int           // open connections of all transports together, 0 = no limit
-	MaxConnectionsPerIP  int           // of them from one address, an IPv6 /64 counting as one, 0 = no limit
+	MaxConnections       int           // open connections of all transports together, a quarter of them over UDP, 0 = no limit
+	MaxConnectionsPerIP  int           // of them from one address, an IPv6 /64 counting as one, a quarter of them over UDP, 0 = no limit
 	MaxMessageSize       int           // bytes of payload in one transport message, 0 = 65535
 	MaxSubscriptions     int           // patterns a session, 0 = no limit (protocol section 8)
 	MaxMessagesPerSecond int           // messages a second and session, 0 = no limit (section 9)
@@ -94,6 +94,7 @@ type Router struct {
 	deferred  deferred
 	welcoming welcoming
 	guesses   guesses
+	forgeable guesses // of sources that may have been invented
 	expiries  expiries
 	refusals  refusals
 	endings   endings
@@ -139,7 +140,8 @@ func New(o Options) (*Router, error) {
 	r.connected.init()
 	r.told.init()
 	r.schedule.init()
-	r.guesses.init()
+	r.guesses.init(waitingAll, waitingSource)
+	r.forgeable.init(0, 0)
 	r.refusals.init()
 	if err := r.Reload(o.Settings); err != nil {
 		return nil, err

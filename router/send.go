@@ -17,63 +17,25 @@ const (
 	lossy                   // may be dropped, oldest first
 )
 
-// noticeEvery is the least time between two ERROR 503 about drops, in µs.
+// noticeEvery is the least time between two ERROR 503 about what a client does not get, in µs.
 const noticeEvery = 10e6
 
-// dirty is the set of params whose newest value a slow session has not got yet. Two
-// structures, because order matters a little (first behind, first served) and
-// membership has to be fast.
-type dirty struct {
-	set   map[*paramEntry]struct{}
-	order []*paramEntry // may hold params that have left the set
-
-	tidyAt int // length of order at which it is tidied
+// notice counts what a client does not get. It is told at the first time, and then now and
+// then.
+type notice struct {
+	told  int64 // µs, monotonic, when it was last; 0 = never
+	count int   // since
 }
 
-func (d *dirty) add(p *paramEntry) {
-	if d.set == nil {
-		d.set = make(map[*paramEntry]struct{})
+// add counts n more, and returns of how many the client is to be told now, if of any.
+func (c *notice) add(n int, now int64) int {
+	c.count += n
+	if c.told != 0 && now-c.told < noticeEvery {
+		return 0
 	}
-	if _, ok := d.set[p]; ok {
-		return
-	}
-	if len(d.order) >= d.tidyAt {
-		d.tidy()
-	}
-	d.set[p] = struct{}{}
-	d.order = append(d.order, p)
-}
-
-// tidy forgets params that have vanished, and those that have left the set: a client
-// that has stopped reading must not keep what came and went since. It runs when the
-// list has doubled.
-func (d *dirty) tidy() {
-	// A param may be in the set alone: catchUp has taken it off the list and is about
-	// to send it.
-	for p := range d.set {
-		if p.Dead() {
-			delete(d.set, p)
-		}
-	}
-	kept := make([]*paramEntry, 0, len(d.set))
-	listed := make(map[*paramEntry]struct{}, len(d.set))
-	for _, p := range d.order {
-		_, twice := listed[p]
-		if d.has(p) && !twice {
-			listed[p] = struct{}{}
-			kept = append(kept, p)
-		}
-	}
-	d.order = kept
-	d.tidyAt = max(1024, 2*len(kept))
-}
-
-func (d *dirty) has(p *paramEntry) bool {
-	if len(d.set) == 0 {
-		return false
-	}
-	_, ok := d.set[p]
-	return ok
+	c.told = max(now, 1)
+	n, c.count = c.count, 0
+	return n
 }
 
 // queueLocked appends a frame that must not be lost. out must be locked.
@@ -82,7 +44,8 @@ func (s *Session) queueLocked(b *batch, frame []byte) {
 		return
 	}
 	if s.peer.tooLarge(frame) {
-		frame = s.refused(b, frame)
+		s.refuseLocked(b, frame)
+		return
 	}
 	if !s.out.queue.Append(frame) {
 		s.overflowLocked(b)
@@ -141,23 +104,20 @@ func (s *Session) deliverLocked(b *batch, frame []byte, u urgency) {
 		return
 	}
 	if s.peer.tooLarge(frame) {
-		frame = s.refused(b, frame)
+		s.refuseLocked(b, frame)
+		return
 	}
 	if n := s.out.queue.AppendLossy(frame); n > 0 {
-		s.out.dropped += n
-		s.noticeLocked(b)
+		s.droppedLocked(b, n)
 	}
 	s.wakeLocked(b)
 }
 
-// noticeLocked tells the client of drops, at the first one and then now and then.
-func (s *Session) noticeLocked(b *batch) {
-	if s.out.told != 0 && b.now-s.out.told < noticeEvery {
-		return
+// droppedLocked counts dropped messages, and tells the client of them now and then.
+func (s *Session) droppedLocked(b *batch, n int) {
+	if n = s.out.drops.add(n, b.now); n > 0 {
+		s.queueLocked(b, s.overloaded(b, "%d messages dropped: this client reads too slowly", n))
 	}
-	notice := s.overloaded(b, "%d messages dropped: this client reads too slowly", s.out.dropped)
-	s.out.told, s.out.dropped = max(b.now, 1), 0
-	s.queueLocked(b, notice)
 }
 
 // deliverParam queues the SET of a param, whose lock is held, for a subscriber.
@@ -178,7 +138,7 @@ func (s *Session) deliverParam(b *batch, p *paramEntry, pkt *packet, via []*subs
 		if !now {
 			return
 		}
-		delete(s.out.dirty.set, p)
+		s.out.dirty.drop(p)
 	}
 	if s.out.queue.Slow() && !now {
 		s.out.dirty.add(p)
@@ -186,6 +146,18 @@ func (s *Session) deliverParam(b *batch, p *paramEntry, pkt *packet, via []*subs
 	}
 	s.passedParam(p, b.now)
 	s.queueLocked(b, pkt.bytes(s.peer.Framing))
+}
+
+// flushAlways flushes whenever it is asked to, until the connection has ended.
+func (s *Session) flushAlways() {
+	for {
+		select {
+		case <-s.wake:
+			s.flush()
+		case <-s.over:
+			return
+		}
+	}
 }
 
 // flush writes until nothing waits. It runs in a goroutine of its own, one a
@@ -204,7 +176,7 @@ func (s *Session) flush() {
 		o := &s.out
 		rest = 0
 		behind := o.closing == ReasonNone && !o.queue.Slow() &&
-			(len(o.dirty.order) > 0 || len(o.cursors) > 0 && !o.filling)
+			(!o.dirty.empty() || len(o.cursors) > 0 && !o.filling)
 		if behind {
 			o.Unlock()
 			if b == nil {
@@ -213,16 +185,17 @@ func (s *Session) flush() {
 				b.clock(s.router)
 			}
 			s.catchUp(b)
-			if s.claimFill() {
-				s.router.bundles.RLock()
-				s.fill(b)
-				s.router.bundles.RUnlock()
+			if s.claimFill(b) {
+				s.turn(b)
 				s.releaseFill(b)
 				if pieces++; pieces > hurried {
 					rest = min(unhurried*time.Since(b.since), longRest)
 				}
 			}
 			o.Lock()
+			if len(o.cursors) > 0 && s.peer.datagrams() {
+				rest = max(rest, burstPause)
+			}
 		}
 		buf := o.queue.Take()
 		if o.room != nil {
@@ -245,6 +218,7 @@ func (s *Session) flush() {
 		}
 		o.Unlock()
 		if buf == nil {
+			time.Sleep(rest)
 			continue
 		}
 		err := s.conn.Write(buf)
@@ -304,21 +278,18 @@ func (s *Session) catchUp(b *batch) {
 	for {
 		s.out.Lock()
 		d := &s.out.dirty
-		if len(d.order) == 0 || s.out.queue.Slow() {
+		if d.empty() || s.out.queue.Slow() {
 			s.out.Unlock()
 			return
 		}
-		p := d.order[0]
-		d.order[0] = nil
-		d.order = d.order[1:]
+		p := d.next()
 		s.out.Unlock()
 
 		// The param's lock comes before the outbox's, and under both the value
 		// encoded is the newest and in its place.
 		p.Lock()
 		s.out.Lock()
-		if s.out.dirty.has(p) {
-			delete(s.out.dirty.set, p)
+		if s.out.dirty.drop(p) {
 			// A timeline that has taken the address over went out as it came.
 			if p.Exists(b.now) && !p.Timeline && b.encodeSet(&b.out, p) == nil {
 				s.passedParam(p, b.now)

@@ -39,6 +39,7 @@ type Peer struct {
 	Encrypted bool       // nobody on the way can read along
 	Framing   Framing
 	Ping      []byte // bytes that make a live client answer, nil = none
+	Deep      bool   // writing takes more stack than a new goroutine has: one flusher stays, and keeps what it has grown
 
 	// Timeout is the silence that ends the session; 0 leaves it to Limits.SessionTimeout,
 	// and the shorter of the two counts.
@@ -58,8 +59,10 @@ type Session struct {
 	router *Router
 	conn   Conn
 	peer   Peer
-	seq    uint64 // order among sessions, for matching
-	opened int64  // µs, monotonic
+	seq    uint64        // order among sessions, for matching
+	opened int64         // µs, monotonic
+	wake   chan struct{} // asks the flusher that stays to flush; nil where each is started anew
+	over   chan struct{} // ends it
 
 	// Owned by the reader; those up to greeted are static after HELLO.
 	id      string
@@ -99,12 +102,13 @@ type out struct {
 	redo     []*paramEntry // what a bundle has changed behind the first snapshot's cursor
 	pending  int           // subscriptions whose snapshot is not complete
 	filling  bool          // somebody puts a piece of a snapshot together
-	dirty    dirty
+	burst    burst         // of snapshots, in datagrams
+	dirty    owed          // params that have changed while the client was slow
 	filters  map[string]*filter
 	deferred []*filter  // those that hold a message back
 	heldBack int        // bytes of signals held back
-	dropped  int        // messages dropped and not yet told
-	told     int64      // µs, monotonic, when drops were last told
+	drops    notice     // of messages dropped, because the client is slow
+	refusals notice     // of messages not sent, because they are too large for it
 	room     *sync.Cond // the reader waits for room in the queue; nil while it never has
 }
 
@@ -114,7 +118,14 @@ func (r *Router) Open(c Conn, p Peer) (*Session, bool) {
 	s := &Session{router: r, conn: c, peer: p, seq: r.lastSession.Add(1)}
 	s.opened = r.monotonic(time.Now())
 	s.heard.Store(s.opened)
-	return s, r.sessions.add(s)
+	if p.Deep {
+		s.wake, s.over = make(chan struct{}, 1), make(chan struct{})
+	}
+	ok := r.sessions.add(s)
+	if ok && p.Deep {
+		go s.flushAlways()
+	}
+	return s, ok
 }
 
 // Receive takes one transport message: one or more whole frames (protocol section
@@ -236,13 +247,16 @@ func (s *Session) Closed(r Reason) {
 	s.router.announced.drop(s)
 	s.router.deferred.drop(s)
 	if s.token != nil && s.token.counted {
-		s.router.guesses.leave(s.peer.Source)
+		s.guesses().leave(s.peer.Source)
 	}
 	if s.guest != nil {
 		s.guest.leave()
 	}
 	b.finish(s.router)
 	s.router.sessions.remove(s)
+	if s.over != nil {
+		close(s.over)
+	}
 	switch {
 	case s.inside():
 		s.router.log.Info("session ended", s.attrs(slog.String("reason", r.String()))...)
@@ -297,7 +311,7 @@ func (s *Session) giveUpLocked() {
 	for _, c := range s.out.cursors {
 		s.router.welcoming.drop(c)
 	}
-	s.out.cursors, s.out.redo, s.out.dirty = nil, nil, dirty{}
+	s.out.cursors, s.out.redo, s.out.dirty = nil, nil, owed{}
 }
 
 // lastWords is how long a client has to take what is queued when its session ends.
@@ -427,7 +441,7 @@ func (s *Session) respond(b *batch, q wire.QoS, f func(dst []byte) []byte) {
 		return
 	}
 	s.out.Lock()
-	s.queueLocked(b, b.reply.bytes(s.peer.Framing))
+	s.answerLocked(b, b.reply.bytes(s.peer.Framing))
 	s.out.Unlock()
 }
 

@@ -292,9 +292,9 @@ func (s *Session) answerGet(b *batch, p *paramEntry) {
 	}
 	s.out.Lock()
 	// This is the newest value: a slow session need not get it a second time.
-	delete(s.out.dirty.set, p)
+	s.out.dirty.drop(p)
 	s.passedParam(p, b.now)
-	s.queueLocked(b, b.reply.bytes(s.peer.Framing))
+	s.answerLocked(b, b.reply.bytes(s.peer.Framing))
 	s.out.Unlock()
 }
 

@@ -33,7 +33,8 @@ against a relay that only copies bytes between sockets. Lost, repeated or reorde
 messages make a run void, and the exit code 1; a slow machine does not.
 
 quic and quic-openloop take turns with WebSocket over TLS at the same router. udp counts
-what arrives, as datagrams may be lost; repeated ones make it void.
+what arrives, as datagrams may be lost, and says how many a second it has really sent;
+repeated ones make it void.
 
 durable, persist, late and restart run clasp with --persist and its file in the
 temporary folder, which has to be on a disk (TMPDIR says where it is). They are about

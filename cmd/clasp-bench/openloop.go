@@ -6,6 +6,7 @@ package main
 
 import (
 	"context"
+	"runtime/debug"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -25,6 +26,8 @@ func runOpenLoop(ctx context.Context, r rig) (result, error) {
 
 // openLoop measures p50, p99, p99.9 and the maximum, in ms.
 func openLoop(r rig, p *process) (result, error) {
+	// The load's own collector is not to be seen in what it measures.
+	defer debug.SetGCPercent(debug.SetGCPercent(1000))
 	warmup := uint64(r.scale.duration / 5 / openLoopEvery)
 	total := warmup + uint64(r.scale.duration/openLoopEvery)
 	start := time.Now()

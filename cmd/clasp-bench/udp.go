@@ -16,6 +16,8 @@ import (
 )
 
 const (
+	// udpSlow and udpFast are the steady rates, in SETs a second.
+	udpSlow, udpFast = 50_000, 200_000
 	// udpEvery is the time between two bursts at a steady rate.
 	udpEvery = time.Millisecond
 	// udpBatch is how many datagrams one system call sends, where the system has it.
@@ -39,15 +41,15 @@ func runUDP(ctx context.Context, r rig) (result, error) {
 		return result{}, p.explain(err)
 	}
 	defer u.close()
-	if _, err := u.steady(50_000, r.scale.duration/5); err != nil { // buffers grow, caches fill
+	if _, err := u.steady(udpSlow, r.scale.duration/5); err != nil { // buffers grow, caches fill
 		return result{}, p.explain(err)
 	}
-	slow, err := u.steady(50_000, r.scale.duration)
+	slow, err := u.steady(udpSlow, r.scale.duration)
 	if err != nil {
 		return result{}, p.explain(err)
 	}
 	m := p.measure()
-	fast, err := u.steady(200_000, r.scale.duration)
+	fast, err := u.steady(udpFast, r.scale.duration)
 	if err != nil {
 		return result{}, p.explain(err)
 	}
@@ -62,12 +64,17 @@ func runUDP(ctx context.Context, r rig) (result, error) {
 	if err != nil {
 		return result{}, p.explain(err)
 	}
-	ws := float64(n) / took.Seconds()
-	return result{[]float64{
-		100 * float64(fast.arrived) / float64(fast.sent), float64(fast.sent - fast.arrived),
-		100 * float64(slow.arrived) / float64(slow.sent), float64(slow.sent - slow.arrived),
-		float64(full.sent) / full.took.Seconds(), full.rate, ws, full.rate / ws,
-	}, cpu}, nil
+	return result{udpValues(fast, slow, full, float64(n)/took.Seconds()), cpu}, nil
+}
+
+// udpValues are the numbers of the workload. What a slow machine has sent at a steady rate
+// is less than was wanted, so each share stands beside the rate that it is a share of.
+func udpValues(fast, slow, full sprayed, ws float64) []float64 {
+	return []float64{
+		fast.offered(), fast.share(), float64(fast.sent - fast.arrived),
+		slow.offered(), slow.share(), float64(slow.sent - slow.arrived),
+		full.offered(), full.rate, ws, full.rate / ws,
+	}
 }
 
 // spray is a client that sends datagrams and looks at nothing that comes back, and the one
@@ -87,6 +94,12 @@ type sprayed struct {
 	took          time.Duration // sending
 	rate          float64       // arrivals a second while it lasted
 }
+
+// offered is how many were sent a second.
+func (s sprayed) offered() float64 { return float64(s.sent) / s.took.Seconds() }
+
+// share is how many of those that were sent have arrived, in percent.
+func (s sprayed) share() float64 { return 100 * float64(s.arrived) / float64(s.sent) }
 
 func newSpray(r rig, p *process, addr string) (*spray, error) {
 	witness, err := r.dial(p, "")
@@ -131,11 +144,11 @@ func (u *spray) create() error {
 	return err
 }
 
-// steady sends so many SETs a second, in bursts, for as long as d, and returns when all
-// that have not been lost have arrived.
+// steady sends as many SETs as so many a second are in d, in bursts, and returns when all
+// that have not been lost have arrived. Where the machine cannot send them in d, it takes
+// longer.
 func (u *spray) steady(rate int, d time.Duration) (sprayed, error) {
-	start := time.Now()
-	return u.send(func(burst int) (int, error) {
+	return u.send(func(burst int, start time.Time) (int, error) {
 		at := time.Duration(burst) * udpEvery
 		if at >= d {
 			return 0, nil
@@ -146,8 +159,7 @@ func (u *spray) steady(rate int, d time.Duration) (sprayed, error) {
 
 // full sends as fast as it goes.
 func (u *spray) full(d time.Duration) (sprayed, error) {
-	start := time.Now()
-	return u.send(func(int) (int, error) {
+	return u.send(func(_ int, start time.Time) (int, error) {
 		if time.Since(start) >= d {
 			return 0, nil
 		}
@@ -155,15 +167,16 @@ func (u *spray) full(d time.Duration) (sprayed, error) {
 	})
 }
 
-// send sends bursts of the sizes that next says, 0 for the end.
-func (u *spray) send(next func(burst int) (int, error)) (s sprayed, err error) {
+// send sends bursts of the sizes that next says, 0 for the end. Before each it may wait
+// until some time after the start.
+func (u *spray) send(next func(burst int, start time.Time) (int, error)) (s sprayed, err error) {
 	before, err := u.revision()
 	if err != nil {
 		return s, err
 	}
 	start := time.Now()
 	for burst := 0; ; burst++ {
-		n, err := next(burst)
+		n, err := next(burst, start)
 		if err != nil {
 			return s, err
 		}

@@ -35,9 +35,8 @@ func connectTLS(addr string, trust *tls.Config) (*link, error) {
 // that no connection waits for room: its readers always read.
 const quicWindow = 1 << 20
 
-// connectQUIC opens a connection and its stream. Each has a socket of its own, as clients
-// on machines of their own do: what is under way to one fits its buffer.
-func connectQUIC(addr string, trust *tls.Config) (*link, error) {
+// connectQUIC opens a connection and its stream, through a socket of its own if from is nil.
+func connectQUIC(from *quic.Transport, addr string, trust *tls.Config) (*link, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	// The report says what there is to say about this machine; the router has hinted.
@@ -46,7 +45,15 @@ func connectQUIC(addr string, trust *tls.Config) (*link, error) {
 	}
 	trust = trust.Clone()
 	trust.NextProtos = []string{"clasp/2"}
-	c, err := quic.DialAddr(ctx, addr, trust, &quic.Config{
+	dial := func(c *quic.Config) (*quic.Conn, error) { return quic.DialAddr(ctx, addr, trust, c) }
+	if from != nil {
+		to, err := net.ResolveUDPAddr("udp", addr)
+		if err != nil {
+			return nil, err
+		}
+		dial = func(c *quic.Config) (*quic.Conn, error) { return from.Dial(ctx, to, trust, c) }
+	}
+	c, err := dial(&quic.Config{
 		InitialStreamReceiveWindow: quicWindow, MaxStreamReceiveWindow: quicWindow,
 		InitialConnectionReceiveWindow: quicWindow, MaxConnectionReceiveWindow: quicWindow,
 	})

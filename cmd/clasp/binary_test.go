@@ -4,7 +4,6 @@ package main_test
 
 import (
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -78,12 +77,7 @@ type routerProcess struct {
 // startRouter runs clasp server until the test ends.
 func startRouter(t *testing.T, environ ...string) *routerProcess {
 	t.Helper()
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, port, _ := net.SplitHostPort(free.Addr().String())
-	free.Close()
+	port := steadyPort(t)
 	r := &routerProcess{url: "ws://localhost:" + port, port: port, said: &lockedBuffer{}, environ: environ}
 	t.Cleanup(func() {
 		r.stop(t)

@@ -13,7 +13,6 @@ import (
 	"os"
 	"os/signal"
 	"strconv"
-	"strings"
 	"syscall"
 	"time"
 
@@ -82,7 +81,7 @@ func (c *connection) dial(ctx context.Context, cmd *cobra.Command, o client.Opti
 
 // discover looks for the router that a discover: URL means, and makes that its own.
 func (c *connection) discover(ctx context.Context) error {
-	name, ok := strings.CutPrefix(c.url, discoverScheme)
+	name, ok := discovered(c.url)
 	if !ok {
 		return nil
 	}
@@ -151,7 +150,9 @@ func (c *connection) explain(err error) error {
 			return fmt.Errorf("%w\n%s", err, advice)
 		}
 		return err
-	case errors.Is(err, client.ErrBadURL) || errors.Is(err, client.ErrBadOptions):
+	case errors.Is(err, client.ErrBadURL):
+		return exitError{exitUsage, fmt.Errorf("%w; and discover:[NAME] finds a router on the local network", err)}
+	case errors.Is(err, client.ErrBadOptions):
 		return exitError{exitUsage, err}
 	case errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, connectionRefused):
 		return fmt.Errorf("nothing listens at %s: start a router there with 'clasp server', or name another one with --url", c.url)

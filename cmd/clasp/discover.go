@@ -52,6 +52,9 @@ is chosen.`,
 		ctx, cancel := context.WithTimeout(ctx, time.Duration(timeout))
 		defer cancel()
 		routers, err := discovery.Find(ctx, search, nil)
+		if err = mdnsError(err); err != nil && len(routers) > 0 {
+			printWarnings(cmd.ErrOrStderr(), []string{"there may be more routers than these: " + strings.ReplaceAll(err.Error(), "\n", "; ")})
+		}
 		switch {
 		case len(routers) == 0 && err != nil:
 			return fmt.Errorf("no router found: %w", err)
@@ -75,6 +78,15 @@ is chosen.`,
 // one of the name behind it.
 const discoverScheme = "discover:"
 
+// discovered returns the name in such a URL, "" for the first router, in the ways that people
+// write one: the scheme in any case, blanks around the name, and two slashes before it.
+func discovered(url string) (name string, ok bool) {
+	if len(url) < len(discoverScheme) || !strings.EqualFold(url[:len(discoverScheme)], discoverScheme) {
+		return "", false
+	}
+	return strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(url[len(discoverScheme):]), "//")), true
+}
+
 // betterWord is how long to wait for more about a router that has said next to nothing: a
 // WELCOME has no port, and those of other makes give no other answer.
 const betterWord = 500 * time.Millisecond
@@ -85,7 +97,7 @@ func look(ctx context.Context, name string) (discovery.Found, error) {
 	defer cancel()
 	var match *discovery.Found
 	_, err := discovery.Find(ctx, discovery.Search{UDP: true, MDNS: true}, func(f discovery.Found) bool {
-		if name != "" && !strings.EqualFold(f.Name, name) {
+		if name != "" && !f.Called(name) {
 			return true
 		}
 		if match == nil {

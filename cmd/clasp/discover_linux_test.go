@@ -81,6 +81,24 @@ func TestDiscoverNothing(t *testing.T) {
 	}
 }
 
+// TestDiscoverHalf: one way to look that cannot be tried does not hide what the other finds, nor is it hidden by it.
+func TestDiscoverHalf(t *testing.T) {
+	ownNetwork(t)
+	taken, err := net.ListenPacket("udp4", "0.0.0.0:5353")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	responds(t, discovery.Info{ID: "1-2-3", Name: "Studio", Port: 8000}, discovery.DefaultPort)
+	stdout, stderr, code := clasp(t, nil, "discover", "--timeout", "0.5")
+	if code != 0 || !strings.Contains(stdout, "\nStudio  10.1.0.1 ") {
+		t.Errorf("exit code %d, stdout %q", code, stdout)
+	}
+	if want := "warning: there may be more routers than these: UDP port 5353 is in use by "; !strings.HasPrefix(stderr, want) || strings.Count(stderr, "\n") != 1 {
+		t.Errorf("stderr %q, want %q...", stderr, want)
+	}
+}
+
 func TestDiscoverUsage(t *testing.T) {
 	for _, args := range []string{"here", "--timeout 0", "--timeout -1", "--port 0", "--port 65536", "--port x"} {
 		stdout, stderr, code := clasp(t, nil, append([]string{"discover"}, strings.Fields(args)...)...)

@@ -5,13 +5,20 @@ package main
 
 import (
 	"log/slog"
+	"net"
 	"net/netip"
+	"strconv"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/clasp-studio/clasp/router/discovery"
 	"github.com/clasp-studio/clasp/router/metrics"
 )
+
+// nameWithin is how long the banner waits for the name by multicast DNS: to ask whether
+// somebody has it takes a second, and as long again for the next if somebody has.
+const nameWithin = 2500 * time.Millisecond
 
 // multicast is where multicast DNS is spoken (RFC 6762 section 3).
 const multicast = "224.0.0.251:5353"
@@ -23,12 +30,13 @@ type discoverable struct {
 	responder *discovery.Responder
 	probes    bool   // are answered
 	shared    bool   // on the socket of the UDP transport
+	probed    string // the address of that
+	deaf      bool   // wanted, but at an address where nobody could be answered
 	name      string // by multicast DNS; "" without
 
 	mu        sync.Mutex
 	info      discovery.Info
 	announcer *discovery.Announcer // nil before announce, after close, and when that failed
-	quiet     bool                 // closed, or not announced yet
 	closed    atomic.Bool
 }
 
@@ -43,7 +51,8 @@ func (s *server) newDiscoverable() *discoverable {
 		log:    s.log.Logger,
 		links:  func() ([]discovery.Link, error) { return discovery.Links(at) },
 		probes: c.Discovery.UDP.Enabled,
-		quiet:  true,
+		probed: net.JoinHostPort(c.Bind, strconv.Itoa(c.Discovery.UDP.Port)),
+		deaf:   at.Is6() && !at.IsUnspecified(),
 		info: discovery.Info{
 			ID: s.id(), Name: c.Name, Port: portOfAddr(s.ws.Addr()), Secure: c.TLS.Enabled, Auth: s.wanted(),
 		},
@@ -53,7 +62,10 @@ func (s *server) newDiscoverable() *discoverable {
 	}
 	d.responder = discovery.NewResponder(d.info, discovery.ResponderOptions{Links: d.links})
 	d.shared = d.probes && c.UDP.Enabled && c.UDP.Port == c.Discovery.UDP.Port && c.UDP.Port != 0
-	if d.shared && !at.IsUnspecified() && !at.IsLoopback() {
+	switch {
+	case d.deaf:
+		d.log.Error("not listening: discovery is for IPv4 only; clients need this router's address, or bind it to an IPv4 one, 0.0.0.0, or ::", "transport", "Discovery", "bind", c.Bind)
+	case d.shared && !at.IsUnspecified() && !at.IsLoopback():
 		d.log.Warn("probes that are sent to the whole network do not reach this router: it answers them on the socket of the UDP transport, which is bound to one address; give that transport another port with --udp-port", "bind", c.Bind)
 	}
 	return d
@@ -65,7 +77,7 @@ func addressOf(bind string) netip.Addr {
 		bind = "127.0.0.1"
 	}
 	address, _ := netip.ParseAddr(bind) // config has checked it
-	return address
+	return address.Unmap()
 }
 
 // wanted is what a client needs to be let in.
@@ -92,62 +104,71 @@ func (d *discoverable) answer(packet []byte, from, to netip.AddrPort) (reply []b
 func (d *discoverable) announce() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.quiet = false
-	d.reannounce()
-}
-
-// tell changes what is told. By multicast DNS it is taken back and announced anew.
-func (d *discoverable) tell(change func(*discovery.Info)) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	before := d.info
-	change(&d.info)
-	if d.info == before {
+	if d.name == "" || d.deaf {
 		return
 	}
-	d.responder.Tell(d.info)
-	if !d.quiet {
-		d.reannounce()
-	}
-}
-
-// reannounce ends one announcement and begins another. It is called with mu held.
-func (d *discoverable) reannounce() {
-	if d.name == "" {
-		return
-	}
-	if d.announcer != nil {
-		d.announcer.Close()
-	}
-	info := d.info
-	info.Name = d.name
 	var err error
-	if d.announcer, err = discovery.Announce(discovery.AnnounceOptions{Info: info, Logger: d.log, Links: d.links}); err != nil {
+	if d.announcer, err = discovery.Announce(discovery.AnnounceOptions{Info: d.announcement(), Logger: d.log, Explain: mdnsError, Links: d.links}); err != nil {
 		d.log.Error("not listening: clients need this router's address, or UDP discovery", "transport", "mDNS", "error", err)
 	}
 }
 
-// announced are the lines of the banner about what is no listener of its own.
+// announcement is what is told by multicast DNS. It is called with mu held.
+func (d *discoverable) announcement() discovery.Info {
+	i := d.info
+	i.Name = d.name
+	return i
+}
+
+// tell changes what is told.
+func (d *discoverable) tell(change func(*discovery.Info)) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	change(&d.info)
+	d.responder.Tell(d.info)
+	if d.announcer != nil {
+		d.announcer.Tell(d.announcement())
+	}
+}
+
+// announced are the lines of the banner about what is no listener of its own. The name by
+// multicast DNS is the one that the router has got; without one in time there is no line,
+// and the log has it later.
 func (d *discoverable) announced(transport *optional) (lines []listener) {
-	if d.shared && transport.boundPort() != 0 {
+	if d.onTransport(transport) {
 		lines = append(lines, newListener("Discovery", transport.opened().Addr(), "", ""))
 	}
 	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.announcer != nil {
-		lines = append(lines, listener{transport: "mDNS", urls: []string{discoverScheme + d.name}})
+	announcer := d.announcer
+	d.mu.Unlock()
+	if announcer == nil {
+		return lines
+	}
+	select {
+	case <-announcer.Held():
+		return append(lines, listener{transport: "mDNS", urls: []string{discoverScheme + announcer.Name()}})
+	case <-announcer.Failed():
+	case <-time.After(nameWithin):
 	}
 	return lines
 }
 
-// metrics says whether multicast DNS works.
-func (d *discoverable) metrics() []metrics.Listener {
+// onTransport reports whether probes are answered on the socket of the UDP transport.
+func (d *discoverable) onTransport(transport *optional) bool {
+	return d.shared && !d.deaf && transport.opened() != nil
+}
+
+// metrics says of what is no listener of its own whether it works.
+func (d *discoverable) metrics(transport *optional) (rows []metrics.Listener) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.name == "" {
-		return nil
+	if d.probes && (d.shared || d.deaf) {
+		rows = append(rows, metrics.Listener{Transport: "discovery", Address: d.probed, Up: d.onTransport(transport)})
 	}
-	return []metrics.Listener{{Transport: "mdns", Address: multicast, Up: d.announcer != nil && d.announcer.Err() == nil}}
+	if d.name != "" {
+		rows = append(rows, metrics.Listener{Transport: "mdns", Address: multicast, Up: d.announcer != nil && d.announcer.Err() == nil})
+	}
+	return rows
 }
 
 // replies counts the answers to probes, nil if none are given.
@@ -163,7 +184,6 @@ func (d *discoverable) replies() map[string]uint64 {
 func (d *discoverable) close() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.quiet = true
 	d.closed.Store(true)
 	if d.announcer != nil {
 		d.announcer.Close()

@@ -35,8 +35,9 @@ func routerID(c config.Config, log *slog.Logger) string {
 // idPath is where the ID is kept.
 func idPath(c config.Config) (string, error) { return besideState(c, ".id") }
 
-// besideState is where a file with that suffix is kept: beside the state or, without one,
-// with the configuration of this user, under what tells the routers of one user apart.
+// besideState is where a file with that suffix is kept: beside the state or, without one, where
+// systemd has a service keep things (StateDirectory=), or else with the configuration of this
+// user, under what tells the routers of one user apart.
 func besideState(c config.Config, suffix string) (string, error) {
 	if c.Persistence.Enabled {
 		return c.Persistence.Path + suffix, nil
@@ -44,34 +45,47 @@ func besideState(c config.Config, suffix string) (string, error) {
 	if c.Port == 0 {
 		return "", errors.New("a router without a fixed port and without --persist is a new one each time")
 	}
-	dir, err := os.UserConfigDir()
-	if err != nil {
-		return "", fmt.Errorf("no place to keep it, turn on --persist: %w", err)
-	}
 	name := fmt.Sprintf("router-%d%s", c.Port, suffix)
 	if !addressOf(c.Bind).IsUnspecified() {
 		name = fmt.Sprintf("router-%s-%d%s", strings.ReplaceAll(c.Bind, ":", "_"), c.Port, suffix) // Windows has no colons
+	}
+	if dirs := filepath.SplitList(os.Getenv("STATE_DIRECTORY")); len(dirs) > 0 {
+		return filepath.Join(dirs[0], name), nil
+	}
+	dir, err := os.UserConfigDir()
+	if err != nil {
+		return "", fmt.Errorf("no place to keep it, turn on --persist: %w", err)
 	}
 	return filepath.Join(dir, "clasp", name), nil
 }
 
 var isID = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\n?$`)
 
-// keptID reads a file, or makes it.
+// keptID reads a file, or makes it. An empty one is none: it is what a power cut or a full
+// disk may leave of a file.
 func keptID(path string) (string, error) {
 	text, _, err := smallfile.Read(path)
-	if errors.Is(err, fs.ErrNotExist) {
+	switch {
+	case errors.Is(err, fs.ErrNotExist), err == nil && len(text) == 0:
 		id := router.NewID()
-		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-			return "", fmt.Errorf("keep the ID: %w", err)
-		}
-		return id, writeNew(path, []byte(id+"\n"), 0o600)
+		return id, keepID(path, id)
+	case err != nil:
+		return "", fmt.Errorf("read the ID in %s: %w", path, err)
+	case !isID.Match(text):
+		return "", fmt.Errorf("%s holds no ID: remove it", path)
+	default:
+		return strings.TrimSpace(string(text)), nil
+	}
+}
+
+// keepID makes a file, with its directory.
+func keepID(path, id string) error {
+	err := os.MkdirAll(filepath.Dir(path), 0o700)
+	if err == nil {
+		err = writeOver(path, []byte(id+"\n"))
 	}
 	if err != nil {
-		return "", fmt.Errorf("read the ID in %s: %w", path, err)
+		return fmt.Errorf("keep the ID: %w", err)
 	}
-	if !isID.Match(text) {
-		return "", fmt.Errorf("%s holds no ID: remove it", path)
-	}
-	return strings.TrimSpace(string(text)), nil
+	return nil
 }

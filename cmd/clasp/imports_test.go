@@ -36,7 +36,7 @@ var arrows = map[string][]string{
 	"/router/cert":                       {"/router/smallfile"},
 	"/router/client":                     {"/router/address", "/router/internal/datagram", "/router/wire", "github.com/gorilla/websocket", "github.com/quic-go/quic-go"},
 	"/router/discovery":                  {"/router/wire", "golang.org/x/net/dns/dnsmessage", "golang.org/x/net/ipv4"},
-	"/router/internal/datagram":          {"golang.org/x/net/ipv4", "golang.org/x/sys/unix"},
+	"/router/internal/datagram":          {"golang.org/x/net/ipv4", "golang.org/x/sys/unix", "golang.org/x/sys/windows"},
 	"/router/internal/kit":               {"/router", "/router/client", "/router/wire"}, // for tests
 	"/router/metrics":                    {"github.com/prometheus/client_golang/prometheus", "github.com/prometheus/client_golang/prometheus/collectors", "github.com/prometheus/client_golang/prometheus/promhttp"},
 	"/router/outbox":                     {},

@@ -70,7 +70,7 @@ func (s *server) metrics() *metrics.Metrics {
 		Listeners: func() []metrics.Listener {
 			all := slices.Concat([]metrics.Listener{{Transport: "ws", Address: s.ws.Addr().String(), Up: !s.ending()}}, s.ways.metrics(), s.pages.metrics())
 			if s.found != nil {
-				all = append(all, s.found.metrics()...)
+				all = append(all, s.found.metrics(s.udp)...)
 			}
 			return all
 		},

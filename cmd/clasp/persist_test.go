@@ -229,7 +229,7 @@ func TestDamagedFile(t *testing.T) {
 // metricsURL is where a service shows its metrics.
 func (s *service) metricsURL(t *testing.T) string {
 	t.Helper()
-	return s.until(t, s.stdout.String, `(http://127\.0\.0\.1:\d+)/metrics`)[1]
+	return s.until(t, s.stdout.String, `(http://(?:127\.0\.0\.1|\[::1\]):\d+)/metrics`)[1]
 }
 
 // fetched gets a page of the metrics port.

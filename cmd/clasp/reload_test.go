@@ -326,12 +326,7 @@ func TestUnitReload(t *testing.T) {
 		}
 		return strings.Fields(string(found[1]))
 	}
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, port, _ := net.SplitHostPort(free.Addr().String()) // it is one
-	_ = free.Close()
+	port := steadyPort(t)
 	dir := filepath.Join(filepath.Dir(claspBinary(t)), "unit") // short enough for a socket
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)
@@ -369,12 +364,7 @@ func TestReloadStopping(t *testing.T) {
 
 // TestNoAdminSocket: a router that cannot have its socket routes, and says so once.
 func TestNoAdminSocket(t *testing.T) {
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, port, _ := net.SplitHostPort(free.Addr().String())
-	_ = free.Close()
+	port := steadyPort(t)
 	dir := filepath.Join(filepath.Dir(claspBinary(t)), "own")
 	inTheWay := filepath.Join(dir, "clasp", port+".sock")
 	if err := os.MkdirAll(inTheWay, 0o700); err != nil {

@@ -333,15 +333,11 @@ func routerConflicts(rules []config.Conflict) []router.ConflictRule {
 func listenError(err error, network, bind string, port int, flag string) error {
 	switch {
 	case errors.Is(err, addressInUse):
-		holder := portHolder(network, port)
-		if holder == "" {
-			holder = "another process"
-		}
 		which := "port"
 		if network == "udp" {
 			which = "UDP port"
 		}
-		return exitError{exitAddressUsed, fmt.Errorf("%s %d on %s is in use by %s: stop it, or choose another port with %s", which, port, bind, holder, flag)}
+		return exitError{exitAddressUsed, fmt.Errorf("%s %d on %s is in use by %s: stop it, or choose another port with %s", which, port, bind, heldBy(network, port), flag)}
 	case errors.Is(err, addressNotHere):
 		return exitError{exitConfig, fmt.Errorf("address %s is on no network card of this machine: give one that is with --bind, or 0.0.0.0 for all", bind)}
 	case errors.Is(err, syscall.EACCES):
@@ -349,4 +345,21 @@ func listenError(err error, network, bind string, port int, flag string) error {
 	default:
 		return fmt.Errorf("listen on port %d of %s: %w", port, bind, err)
 	}
+}
+
+// heldBy is who has a port that is in use.
+func heldBy(network string, port int) string {
+	if holder := portHolder(network, port); holder != "" {
+		return holder
+	}
+	return "another process"
+}
+
+// mdnsError says the same of multicast DNS, which has one port only.
+func mdnsError(err error) error {
+	if !errors.Is(err, addressInUse) {
+		return err
+	}
+	const port = 5353
+	return fmt.Errorf("UDP port %d is in use by %s, which does not share it as programs that speak multicast DNS do: stop it", port, heldBy("udp", port))
 }

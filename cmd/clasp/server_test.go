@@ -513,13 +513,8 @@ func TestUnreadStdout(t *testing.T) {
 	if n, err := writer.Write(make([]byte, 1<<24)); !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Fatalf("the pipe took %d bytes, then: %v", n, err)
 	}
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := free.Addr().String()
-	_, port, _ := net.SplitHostPort(address) // a listener's own address
-	_ = free.Close()
+	port := steadyPort(t)
+	address := net.JoinHostPort("127.0.0.1", port)
 
 	cmd := claspCommand(t, nil, "server", "--port", port, "--bind", "127.0.0.1", "--log-level", "trace")
 	cmd.Stdout = writer

@@ -194,30 +194,22 @@ func (f tlsFolder) renew(hosts []string, days int) (server cert.Files, err error
 // old may read too: a router that runs as a user of its own has been given that right once.
 // mode is for when there is no old.
 func writeLike(old string, text []byte, mode fs.FileMode) (path string, err error) {
-	f, err := os.CreateTemp(filepath.Dir(old), filepath.Base(old)+".*.new")
+	path, err = writeBeside(old, text)
 	if err != nil {
-		return "", fmt.Errorf("make a new file: %w", err)
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.Remove(f.Name()))
-		}
-	}()
-	_, err = f.Write(text)
-	if err = errors.Join(err, f.Close()); err != nil {
-		return "", fmt.Errorf("make a new file: %w", err)
+		return "", err
 	}
 	like, err := os.Stat(old)
 	switch {
 	case err == nil:
-		err = errors.Join(os.Chmod(f.Name(), like.Mode().Perm()), giveOwner(f.Name(), like))
+		err = errors.Join(os.Chmod(path, like.Mode().Perm()), giveOwner(path, like))
 	case errors.Is(err, fs.ErrNotExist):
-		err = os.Chmod(f.Name(), mode)
+		err = os.Chmod(path, mode)
 	}
 	if err != nil {
-		return "", fmt.Errorf("give %s the owner and the mode of %s: %w: run this as its owner, or as root", f.Name(), old, err)
+		err = fmt.Errorf("give %s the owner and the mode of %s: %w: run this as its owner, or as root", path, old, err)
+		return "", errors.Join(err, os.Remove(path))
 	}
-	return f.Name(), nil
+	return path, nil
 }
 
 // ownHosts is what this machine is called and reached at, its own name first. Addresses

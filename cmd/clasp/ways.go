@@ -24,7 +24,11 @@ func (s *server) openWays() {
 		})
 	}
 	if c.QUIC.Enabled {
-		s.quic = way("QUIC", "quic", "udp", c.QUIC.Port, func(address string) (socket, error) {
+		port := c.QUIC.Port
+		if port == c.Port {
+			port = portOfAddr(s.ws.Addr()) // the same, even where the system has chosen it
+		}
+		s.quic = way("QUIC", "quic", "udp", port, func(address string) (socket, error) {
 			return quic.Listen(s.router, address, quic.Options{TLS: s.certs.config()})
 		})
 	}
@@ -42,7 +46,7 @@ func (s *server) openWays() {
 			return tcp.Listen(s.router, address)
 		})
 	}
-	if s.found != nil && s.found.probes && !s.found.shared {
+	if s.found != nil && s.found.probes && !s.found.shared && !s.found.deaf {
 		s.ways.add(&optional{
 			name: "Discovery", label: "discovery", network: "udp",
 			bind: probedAt(c.Bind), port: c.Discovery.UDP.Port, flag: "--discovery-port",

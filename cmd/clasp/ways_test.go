@@ -99,6 +99,9 @@ func TestEveryWay(t *testing.T) {
 			t.Errorf("the answer says port %d for %s", port, url)
 		}
 	}
+	if quic := strings.Replace(s.url(t, "QUIC"), "quic://", "", 1); quic != s.host(t) {
+		t.Errorf("QUIC at %s, not at the port of WebSocket, %s", quic, s.host(t))
+	}
 	if about.Name != "Studio" || !about.Secure || about.Auth != "open" || about.Host != "127.0.0.1" {
 		t.Errorf("the answer is %+v", about)
 	}
@@ -129,17 +132,17 @@ func TestEveryWay(t *testing.T) {
 // TestTakenPorts: a port that somebody else has costs that way in alone, and only until it is free.
 func TestTakenPorts(t *testing.T) {
 	t.Parallel() // mostly waits for the router to try again
-	stream, err := net.Listen("tcp", "127.0.0.1:0")
+	stream, err := net.Listen("tcp", "127.0.0.1:"+steadyPort(t))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer stream.Close()
-	packets, err := net.ListenPacket("udp", "127.0.0.1:0")
+	packets, err := net.ListenPacket("udp", "127.0.0.1:"+steadyPort(t))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer packets.Close()
-	quic, err := net.ListenPacket("udp", "127.0.0.1:0")
+	quic, err := net.ListenPacket("udp", "127.0.0.1:"+steadyPort(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -206,11 +209,11 @@ func TestTakenPorts(t *testing.T) {
 // TestTakenMetricsPort: metrics come when their port is free.
 func TestTakenMetricsPort(t *testing.T) {
 	t.Parallel() // mostly waits for the router to try again
-	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	port := steadyPort(t)
+	taken, err := net.Listen("tcp", "127.0.0.1:"+port)
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, port, _ := net.SplitHostPort(taken.Addr().String()) // a listener's own address
 	s := serve(t, nil, "--port", "0", "--bind", "127.0.0.1", "--metrics", "--metrics-port", port)
 	s.until(t, s.stdout.String, `msg="not listening[^\n]*transport=Metrics`)
 	ping(t, greeted(t, s.address(t)))
@@ -300,20 +303,16 @@ func TestRouterID(t *testing.T) {
 		s.terminated(t)
 		return s, id
 	}
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, port, _ := net.SplitHostPort(free.Addr().String())
-	_ = free.Close()
+	port, kept := steadyPort(t), filepath.Join(dir, "service")
 	const other = "has another ID after the next start"
 	for name, test := range map[string]struct {
 		environ, args []string
 		kept          bool
 	}{
 		"beside the state": {nil, []string{"--port", "0", "--persist", "--persist-path", state}, true},
-		"of the user":      {[]string{"HOME=" + dir, "XDG_CONFIG_HOME="}, []string{"--port", port}, true},
-		"nowhere":          {[]string{"HOME=", "XDG_CONFIG_HOME="}, []string{"--port", port}, false},
+		"of the user":      {[]string{"HOME=" + dir, "XDG_CONFIG_HOME=", "STATE_DIRECTORY="}, []string{"--port", port}, true},
+		"of the service":   {[]string{"HOME=/", "XDG_CONFIG_HOME=", "STATE_DIRECTORY=" + kept}, []string{"--port", port}, true},
+		"nowhere":          {[]string{"HOME=", "XDG_CONFIG_HOME=", "STATE_DIRECTORY="}, []string{"--port", port}, false},
 		"no fixed port":    {nil, []string{"--port", "0"}, false},
 	} {
 		first, before := start(test.environ, test.args...)
@@ -327,8 +326,10 @@ func TestRouterID(t *testing.T) {
 			}
 		}
 	}
-	if text, err := os.ReadFile(state + ".id"); err != nil || len(text) != 37 {
-		t.Errorf("beside the state: %q, %v", text, err)
+	for _, path := range []string{state + ".id", filepath.Join(kept, "router-127.0.0.1-"+port+".id")} {
+		if text, err := os.ReadFile(path); err != nil || len(text) != 37 {
+			t.Errorf("%s: %q, %v", path, text, err)
+		}
 	}
 	write(t, state+".id", "x\n")
 	s, _ := start(nil, "--port", "0", "--persist", "--persist-path", state)

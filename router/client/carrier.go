@@ -11,6 +11,8 @@ import (
 
 // carrier is a connection by one transport, as a link sees it. One goroutine reads and one writes; the rest may be called by any.
 type carrier interface {
+	// refuses says why bytes that a caller wants sent cannot be, "" if they can. Others' messages are not harmed by them.
+	refuses(frames []byte) (why string)
 	// frame appends a CLASP frame as it is written.
 	frame(dst, frame []byte) []byte
 	// next returns one or more whole frames, good until the next call. What the transport itself has to answer goes to answer,

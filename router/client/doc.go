@@ -1,4 +1,4 @@
-// Package client talks to a CLASP router over WebSocket or QUIC, as its URL says.
+// Package client talks to a CLASP router over WebSocket, QUIC, UDP or TCP, as its URL says.
 //
 //	c, err := client.Dial(ctx, "ws://localhost:7330", client.Options{Name: "desk", Reconnect: true})
 //	ack, err := c.Set(ctx, "/lights/1/dim", 0.8)

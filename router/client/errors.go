@@ -25,7 +25,7 @@ var (
 )
 
 // Error is a refusal: by the router, or by the client for what the router would refuse (an address that is none, a value
-// that does not fit). Nothing was changed.
+// that does not fit, a message of more than the 65507 bytes that a UDP datagram holds). Nothing was changed.
 type Error struct {
 	Code    wire.Code // protocol section 11
 	Message string

@@ -130,6 +130,13 @@ func (l *link) postLocked(frame []byte, r *request) error {
 	case l.err != nil:
 		return fmt.Errorf("%w: %w", ErrNotConnected, l.err)
 	}
+	if why := l.conn.refuses(frame); why != "" {
+		refused := &Error{Code: wire.CodeBadValue, Message: why}
+		if r != nil {
+			refused.Address = r.address
+		}
+		return refused
+	}
 	if r == nil {
 		l.unfenced = true
 	} else {

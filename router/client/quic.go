@@ -13,10 +13,13 @@ import (
 	"net/url"
 	"os"
 	"strconv"
+	"sync"
 	"time"
 
-	"github.com/clasp-studio/clasp/router/wire"
 	quicgo "github.com/quic-go/quic-go"
+
+	"github.com/clasp-studio/clasp/router/internal/datagram"
+	"github.com/clasp-studio/clasp/router/wire"
 )
 
 const (
@@ -35,7 +38,11 @@ type quicConn struct {
 
 	// Owned by the reader.
 	buf  []byte
-	done int // bytes of buf that were returned by the last next
+	done int   // bytes of buf that were returned by the last next
+	err  error // what ended reading
+
+	writing sync.Mutex // the library's Close and Write must not meet
+	ended   bool       // this side has
 }
 
 // dialQUIC connects and opens the stream. It ends with ctx.
@@ -65,7 +72,8 @@ func dialQUIC(ctx context.Context, target string, t *tls.Config) (carrier, error
 	if err != nil {
 		return nil, err
 	}
-	q := &quicConn{transport: &quicgo.Transport{Conn: socket}, buf: make([]byte, 0, 16<<10)}
+	steady := &datagram.Steady{UDPConn: socket}
+	q := &quicConn{transport: &quicgo.Transport{Conn: steady}, buf: make([]byte, 0, 16<<10)}
 	q.conn, err = q.transport.Dial(ctx, net.UDPAddrFromAddrPort(to), t, &quicgo.Config{
 		HandshakeIdleTimeout:           dialLimit,
 		MaxIdleTimeout:                 quicIdle,
@@ -87,6 +95,7 @@ func dialQUIC(ctx context.Context, target string, t *tls.Config) (carrier, error
 		}
 		return nil, refusedQUIC(err)
 	}
+	steady.Hold()
 	return q, nil
 }
 
@@ -125,50 +134,67 @@ func refusedQUIC(err error) error {
 	return err
 }
 
+func (*quicConn) refuses([]byte) string { return "" }
+
 func (q *quicConn) frame(dst, frame []byte) []byte { return append(dst, frame...) }
 
 func (q *quicConn) next(func(raw []byte)) ([]byte, error) {
 	q.buf = q.buf[:copy(q.buf, q.buf[q.done:])] // half a frame at most
 	q.done = 0
 	for {
-		if len(q.buf) == cap(q.buf) {
-			q.buf = append(q.buf, 0)[:len(q.buf)]
-		}
-		n, err := q.Read(q.buf[len(q.buf):cap(q.buf)])
-		q.buf = q.buf[:len(q.buf)+n]
 		size, bad := wire.FrameSize(q.buf)
 		for bad == nil && size > 0 && q.done+size <= len(q.buf) {
 			q.done += size
 			size, bad = wire.FrameSize(q.buf[q.done:])
 		}
 		switch {
-		case q.done > 0: // an error comes again
+		case q.done > 0: // what is wrong behind that shows again
 			return q.buf[:q.done], nil
 		case bad != nil:
 			return nil, fmt.Errorf("from the router: %w", bad)
+		case q.err != nil:
+			return nil, q.reason()
+		case len(q.buf) == cap(q.buf):
+			q.buf = append(q.buf, 0)[:len(q.buf)]
 		}
-		if err != nil {
-			return nil, q.ended(err)
-		}
+		var n int
+		n, q.err = q.Read(q.buf[len(q.buf):cap(q.buf)])
+		q.buf = q.buf[:len(q.buf)+n]
 	}
 }
 
-// ended finds out why the router ends the stream: the reason comes with the end of the connection, once this side has ended too.
-func (q *quicConn) ended(err error) error {
-	if !errors.Is(err, io.EOF) {
-		return err
+// reason finds out why the router has ended the stream: that comes with the end of the connection, once this side has ended too.
+func (q *quicConn) reason() error {
+	if !errors.Is(q.err, io.EOF) {
+		return q.err
 	}
-	_ = q.Stream.Close()
+	_ = q.SetWriteDeadline(time.Now().Add(farewell)) // for a router that neither reads nor goes
+	_ = q.goodbye()
 	select {
 	case <-q.conn.Context().Done():
 		return context.Cause(q.conn.Context())
 	case <-time.After(farewell):
-		return err
+		return q.err
 	}
 }
 
+// Write sends frames. What comes after the end goes nowhere: the reader is about to say what the connection ended for.
+func (q *quicConn) Write(b []byte) (int, error) {
+	q.writing.Lock()
+	defer q.writing.Unlock()
+	if q.ended {
+		return len(b), nil
+	}
+	return q.Stream.Write(b)
+}
+
 // goodbye ends the stream, which the router sees behind the last frame.
-func (q *quicConn) goodbye() error { return q.Stream.Close() }
+func (q *quicConn) goodbye() error {
+	q.writing.Lock()
+	defer q.writing.Unlock()
+	q.ended = true
+	return q.Stream.Close()
+}
 
 // Close ends the connection, and with it the socket.
 func (q *quicConn) Close() error {

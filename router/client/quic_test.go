@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 	"github.com/clasp-studio/clasp/router/client"
 	"github.com/clasp-studio/clasp/router/internal/kit"
 	"github.com/clasp-studio/clasp/router/transport/quic"
+	"github.com/clasp-studio/clasp/router/wire"
 )
 
 // startQUIC adds a QUIC port to a router.
@@ -91,5 +93,81 @@ func TestQUICDialFails(t *testing.T) {
 	}
 	if _, err = client.Dial(t.Context(), "quic://"+web.Addr().String(), client.Options{TLS: trust}); err == nil || !strings.Contains(err.Error(), "not CLASP") {
 		t.Errorf("a web server: %v", err)
+	}
+}
+
+// What is no frame ends the connection as soon as it has come, though a good frame came before it and nothing after.
+func TestQUICBadFrameBehindAGoodOne(t *testing.T) {
+	shown, trust := kit.TLS(t)
+	shown.NextProtos = []string{"clasp/2"}
+	bad, err := quicgo.ListenAddr("127.0.0.1:0", shown, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = bad.Close() })
+	served := make(chan error, 1)
+	go func() {
+		served <- func() error {
+			c, err := bad.Accept(t.Context())
+			if err != nil {
+				return err
+			}
+			stream, err := c.AcceptStream(t.Context())
+			if err != nil {
+				return err
+			}
+			b := kit.Frame(wire.Fire, wire.AppendWelcome(nil, wire.Welcome{Version: wire.Version, Session: []byte("s")}))
+			b = append(b, kit.Frame(wire.Fire, wire.BeginSnapshot(nil))...)
+			if _, err = stream.Write(append(b, "no frame"...)); err != nil {
+				return err
+			}
+			<-c.Context().Done()
+			return nil
+		}()
+	}()
+	c := dial(t, "quic://"+bad.Addr().String(), client.Options{TLS: trust, Keepalive: -1})
+	select {
+	case <-c.Done():
+	case <-time.After(patience):
+		t.Fatal("the client takes no notice")
+	}
+	if err := c.Err(); !errors.Is(err, client.ErrDisconnected) || !strings.Contains(err.Error(), "magic") {
+		t.Errorf("it ended with %v", err)
+	}
+	if err := <-served; err != nil {
+		t.Error(err)
+	}
+}
+
+// A client that is busy sending learns all the same why the router ends the session.
+func TestQUICReasonWhileSending(t *testing.T) {
+	s := startServer(t)
+	url, trust := s.startQUIC(t)
+	var sending sync.WaitGroup
+	var clients []*client.Client
+	for range 10 {
+		c := dial(t, url, client.Options{TLS: trust})
+		clients = append(clients, c)
+		started := make(chan struct{})
+		sending.Go(func() {
+			value := make([]byte, 50_000)
+			for n := 0; ; n++ {
+				if _, err := c.Set(t.Context(), "/x", value, client.QoS(wire.Fire)); err != nil {
+					return
+				}
+				if n == 10 {
+					close(started)
+				}
+			}
+		})
+		<-started
+	}
+	s.stop(t)
+	sending.Wait()
+	for _, c := range clients {
+		<-c.Done()
+		if err := c.Err(); !strings.Contains(err.Error(), "stopping") {
+			t.Errorf("it ended with %v", err)
+		}
 	}
 }

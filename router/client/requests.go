@@ -212,8 +212,8 @@ func (c *Client) SendPayload(ctx context.Context, q wire.QoS, payload []byte) er
 	return c.post(ctx, q, payload, nil)
 }
 
-// SendFrame sends ready-made bytes as one WebSocket message: one or more whole frames (protocol section 12). What SendPayload
-// says of answers holds here too.
+// SendFrame sends ready-made bytes: one or more whole frames (protocol section 12), over WebSocket as one message, over UDP each
+// in a datagram. What SendPayload says of answers holds here too.
 func (c *Client) SendFrame(ctx context.Context, frame []byte) error {
 	return c.postFrame(ctx, frame, nil)
 }

@@ -46,6 +46,8 @@ func dialNet(ctx context.Context, network, address string) (net.Conn, error) {
 	return conn, err
 }
 
+func (*stream) refuses([]byte) string { return "" }
+
 func (s *stream) frame(dst, frame []byte) []byte {
 	return append(binary.BigEndian.AppendUint32(dst, uint32(len(frame))), frame...)
 }

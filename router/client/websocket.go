@@ -108,6 +108,8 @@ func dialWebSocket(ctx context.Context, url string, t *tls.Config) (carrier, err
 	return w, nil
 }
 
+func (*webSocket) refuses([]byte) string { return "" }
+
 func (w *webSocket) frame(dst, frame []byte) []byte { return appendMessage(dst, finBinary, frame) }
 
 func (w *webSocket) next(answer func(raw []byte)) ([]byte, error) {

@@ -23,6 +23,8 @@ type role struct {
 	Info discovery.Info
 	UDP  bool // answer probes
 
+	Tell *discovery.Info // at SIGHUP
+
 	// To look for routers for a time instead.
 	FindUDP, FindMDNS bool
 	For               time.Duration
@@ -69,7 +71,16 @@ func announce(ctx context.Context, r role) error {
 	if err != nil {
 		return err
 	}
-	<-ctx.Done()
-	a.Close()
-	return nil
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	defer signal.Stop(hangups)
+	for {
+		select {
+		case <-hangups:
+			a.Tell(*r.Tell)
+		case <-ctx.Done():
+			a.Close()
+			return nil
+		}
+	}
 }

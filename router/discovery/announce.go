@@ -18,11 +18,13 @@ const (
 	maxBackOff      = time.Minute
 )
 
-// AnnounceOptions say what is announced. The fields after Logger are for tests and for
+// AnnounceOptions say what is announced. The fields after Explain are for tests and for
 // routers that listen at one address only.
 type AnnounceOptions struct {
 	Info   Info
 	Logger *slog.Logger // nil logs nothing
+	// Explain puts what is logged of trouble into words for people; nil leaves it as it is.
+	Explain func(error) error
 
 	Links    func() ([]Link, error) // nil = all links of this machine
 	Poll     time.Duration          // between two looks at the links, 0 = 2 s
@@ -32,10 +34,11 @@ type AnnounceOptions struct {
 // Announcer announces a router by multicast DNS as service _clasp._tcp, on every link that
 // has multicast and an IPv4 address.
 type Announcer struct {
-	o     AnnounceOptions
-	claim *claim
-	stop  chan struct{}
-	done  chan struct{}
+	o      AnnounceOptions
+	claim  *claim
+	failed chan struct{} // closed by the first look, if it found no link to announce on
+	stop   chan struct{}
+	done   chan struct{}
 
 	// The watcher's.
 	stations map[int]*station // by the link's index
@@ -54,6 +57,9 @@ func Announce(o AnnounceOptions) (*Announcer, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
+	if o.Explain == nil {
+		o.Explain = func(err error) error { return err }
+	}
 	if o.Links == nil {
 		o.Links = everywhere
 	}
@@ -61,22 +67,35 @@ func Announce(o AnnounceOptions) (*Announcer, error) {
 	if o.Info.ID == "" || o.Info.Port <= 0 || o.Info.Port > 65535 {
 		return nil, fmt.Errorf("announce by multicast DNS: a router needs an ID and a port, not %q and %d", o.Info.ID, o.Info.Port)
 	}
-	if _, err := newRecords(o.Info, numbered(o.Info.Name, 1), Link{}); err != nil {
+	c := newClaim(o.Info)
+	said, host, _ := c.current()
+	if _, err := newRecords(said, host, Link{}); err != nil {
 		return nil, fmt.Errorf("announce by multicast DNS: %w", err)
 	}
 	a := &Announcer{
-		o: o, claim: newClaim(o.Info.Name), stop: make(chan struct{}), done: make(chan struct{}),
+		o: o, claim: c, stop: make(chan struct{}), done: make(chan struct{}), failed: make(chan struct{}),
 		stations: map[int]*station{}, backOff: o.Poll,
 	}
 	go a.watch()
 	return a, nil
 }
 
+// Held is closed when the router has its name on the first link.
+func (a *Announcer) Held() <-chan struct{} { return a.claim.held }
+
+// Failed is closed when there was no link that the router could be announced on at first.
+func (a *Announcer) Failed() <-chan struct{} { return a.failed }
+
 // Name returns the name the router goes by: another than it was given when that was taken.
 func (a *Announcer) Name() string {
-	name, _ := a.claim.current()
-	return name
+	said, _, _ := a.claim.current()
+	return said.Name
 }
+
+// Tell changes what is announced, without a moment of absence: whoever knows the router is
+// told, at most once a second. The name it goes by stays, and so do its ID and the port of
+// WebSocket, whatever is in i.
+func (a *Announcer) Tell(i Info) { a.claim.tell(i) }
 
 // Err returns what keeps the router from being announced on some link, or nil.
 func (a *Announcer) Err() error {
@@ -129,6 +148,9 @@ func (a *Announcer) look() time.Duration {
 		trouble = errors.New("there is no network interface with multicast and an IPv4 address")
 	}
 	a.report(trouble)
+	if first && len(a.stations) == 0 {
+		close(a.failed)
+	}
 	return a.o.Poll
 }
 
@@ -157,7 +179,7 @@ func (a *Announcer) rebuild() (trouble error) {
 		if patient {
 			continue
 		}
-		s, err := openStation(a.o.Info, a.claim, a.o.Logger, link)
+		s, err := openStation(a.claim, a.o.Logger, link)
 		if err != nil {
 			trouble = cmp.Or(trouble, err)
 			continue
@@ -185,7 +207,7 @@ func (a *Announcer) report(trouble error) {
 	a.mu.Unlock()
 	switch {
 	case before == nil && trouble != nil:
-		a.o.Logger.Warn("multicast DNS cannot announce this router: clients need its address, or UDP discovery; trying again", "error", trouble)
+		a.o.Logger.Warn("multicast DNS cannot announce this router: clients need its address, or UDP discovery; trying again", "error", a.o.Explain(trouble))
 	case before != nil && trouble == nil:
 		a.o.Logger.Info("multicast DNS announces this router again")
 	}

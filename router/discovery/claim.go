@@ -1,35 +1,97 @@
-// The name a router goes by in multicast DNS: one for all links.
+// What the stations of a router have in common: what is told of it, and the name it goes by
+// in multicast DNS.
 
 package discovery
 
-import "sync"
+import (
+	"net"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
 
-// claim is the name that all stations want. It changes when one of them finds it taken.
+	"golang.org/x/net/dns/dnsmessage"
+)
+
+// claim is what all stations say. The name in it changes when one of them finds it taken.
 type claim struct {
-	wanted string
+	machine []byte  // tells this machine from others
+	links   network // all of this machine
 
 	mu      sync.Mutex
+	info    Info // with the name that is wanted
 	n       int
 	changed chan struct{} // closed at the next change
+
+	settle func()        // called when the name is ours on a link
+	held   chan struct{} // closed by it
 }
 
-func newClaim(name string) *claim { return &claim{wanted: name, n: 1, changed: make(chan struct{})} }
+func newClaim(i Info) *claim {
+	c := &claim{
+		machine: machine(), links: network{list: everywhere, now: time.Now},
+		info: i, n: 1, changed: make(chan struct{}), held: make(chan struct{}),
+	}
+	c.settle = sync.OnceFunc(func() { close(c.held) })
+	return c
+}
 
-// current returns the name, and what is closed when it is no longer the name.
-func (c *claim) current() (name string, changed <-chan struct{}) {
+// current returns what is to be said, under the name the router goes by, the name of its
+// host, and what is closed when that is no longer so.
+func (c *claim) current() (said Info, as dnsmessage.Name, changed <-chan struct{}) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return numbered(c.wanted, c.n), c.changed
+	said = c.info
+	said.Name = c.name()
+	return said, host(c.info.ID, c.machine, c.n), c.changed
 }
 
-// taken gives a name up for the next one, unless another link has already done so.
+func (c *claim) name() string { return numbered(c.info.Name, c.n) }
+
+// tell changes what is said. Who the router is stays: its ID, name and port.
+func (c *claim) tell(i Info) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	i.ID, i.Name, i.Port = c.info.ID, c.info.Name, c.info.Port
+	if i != c.info {
+		c.info = i
+		c.change()
+	}
+}
+
+// taken gives a name up for the next one, and the host's name with it, unless another link
+// has already done so.
 func (c *claim) taken(name string) (next string, moved bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if moved = name == numbered(c.wanted, c.n); moved {
+	if moved = name == c.name(); moved {
 		c.n++
-		close(c.changed)
-		c.changed = make(chan struct{})
+		c.change()
 	}
-	return numbered(c.wanted, c.n), moved
+	return c.name(), moved
+}
+
+// change wakes the stations. It is called with mu held.
+func (c *claim) change() {
+	close(c.changed)
+	c.changed = make(chan struct{})
+}
+
+// ours reports whether an address is one of this machine's.
+func (c *claim) ours(a netip.Addr) bool {
+	return slices.ContainsFunc(c.links.current(), func(l Link) bool {
+		return slices.ContainsFunc(l.Prefixes, func(p netip.Prefix) bool { return p.Addr() == a })
+	})
+}
+
+// machine is the hardware address of the first network card, nil without one.
+func machine() []byte {
+	cards, _ := net.Interfaces() // without them the claim of a copy is known by its address
+	var first net.Interface
+	for _, card := range cards {
+		if len(card.HardwareAddr) > 0 && (first.Index == 0 || card.Index < first.Index) {
+			first = card
+		}
+	}
+	return first.HardwareAddr
 }

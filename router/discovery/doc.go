@@ -11,7 +11,9 @@
 // Each station claims the router's name before it uses it: it asks three times whether
 // somebody has it, takes part in the tie-break of two that ask at the same time, and
 // starts again when another owner turns up later. A name that is taken is given up on
-// all links for the next ("Studio (2)"), which is then kept.
+// all links for the next ("Studio (2)"), which is then kept, whatever else is told later.
+// The owner may be a machine that was copied with the router's ID: it has another host name,
+// or else is known by an address of that name that is not this machine's.
 //
 // What is on the network is one set of records, which always goes out whole and at most
 // once a second (RFC 6762 section 6), however many ask. So a station does the same small

@@ -15,7 +15,7 @@ func TakeIn(packet []byte, i Info, found func(Found)) error {
 	if err != nil {
 		return err
 	}
-	r, err := newRecords(i, i.Name, Link{})
+	r, err := newRecords(i, host(i.ID, nil, 1), Link{})
 	if err != nil {
 		return err
 	}
@@ -35,9 +35,24 @@ func TakeIn(packet []byte, i Info, found func(Found)) error {
 	return err
 }
 
+// On is f as multicast DNS finds it on a host.
+func (f Found) On(host string) Found {
+	f.host, f.source = host, byMDNS
+	return f
+}
+
+// Merge takes in routers as Find does when they are found one after the other.
+func Merge(found ...Found) []Found {
+	var all foundList
+	for _, f := range found {
+		all.add(f)
+	}
+	return all
+}
+
 // Announcement is what a station says.
 func Announcement(i Info, at netip.Addr) ([]byte, error) {
-	r, err := newRecords(i, i.Name, Link{Prefixes: []netip.Prefix{netip.PrefixFrom(at, 24)}})
+	r, err := newRecords(i, host(i.ID, nil, 1), Link{Prefixes: []netip.Prefix{netip.PrefixFrom(at, 24)}})
 	if err != nil {
 		return nil, err
 	}

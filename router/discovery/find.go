@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net/netip"
 	"slices"
+	"strings"
 	"sync"
 )
 
@@ -23,6 +24,15 @@ type Found struct {
 	Addresses []netip.Addr // where it answered, loopback last
 
 	source source
+	names  []string // all that it goes by: those of its two ways may differ
+	host   string   // in multicast DNS, "" if it was not found by that
+}
+
+// Called reports whether a name is one that the router goes by, in any case. Of a longer one
+// than is told only the beginning counts.
+func (f Found) Called(name string) bool {
+	name = cut(name, maxName)
+	return slices.ContainsFunc(f.names, func(known string) bool { return strings.EqualFold(known, name) })
 }
 
 // source is how a router was found: the higher, the more its word counts.
@@ -108,35 +118,68 @@ type foundList []Found
 // add takes in a router, and returns what is now known of it and whether that is more than
 // before.
 func (l *foundList) add(f Found) (now Found, news bool) {
+	f.names = []string{f.Name}
+	l.separate(f)
+	at := slices.IndexFunc(*l, func(known Found) bool { return known.is(f) && known.meets(f) })
+	if at < 0 {
+		at = slices.IndexFunc(*l, f.is)
+	}
+	switch {
+	case at >= 0:
+		news = (*l)[at].merge(f)
+		return (*l)[at], news
+	case len(*l) >= maxFound:
+		return f, false
+	default:
+		*l = append(*l, f)
+		return f, true
+	}
+}
+
+// separate takes f's addresses from what was thought to be the same router for its ID, and is
+// another one on another machine, which was copied with its ID.
+func (l *foundList) separate(f Found) {
 	for i := range *l {
-		if known := &(*l)[i]; known.is(f) {
-			news = known.merge(f)
-			return *known, news
+		if known := &(*l)[i]; known.copyOf(f) {
+			known.Addresses = slices.DeleteFunc(slices.Clone(known.Addresses), f.at)
 		}
 	}
-	if len(*l) >= maxFound {
-		return f, false
-	}
-	*l = append(*l, f)
-	return f, true
+	*l = slices.DeleteFunc(*l, func(known Found) bool { return len(known.Addresses) == 0 })
+}
+
+// copyOf reports whether two have one ID and are two all the same: on two machines.
+func (f Found) copyOf(g Found) bool {
+	return f.ID == g.ID && f.host != "" && g.host != "" && f.host != g.host
 }
 
 // is reports whether two are one router: by ID, or for want of one that both know by where
 // it listens. The ID in the WELCOME of another make is a new one each time.
 func (f Found) is(g Found) bool {
-	if f.ID == g.ID && f.ID != "" {
-		return true
-	}
-	if f.ID != "" && g.ID != "" && f.source != byWelcome && g.source != byWelcome {
+	switch {
+	case f.copyOf(g):
 		return false
+	case f.ID == g.ID && f.ID != "":
+		return true
+	case f.ID != "" && g.ID != "" && f.source != byWelcome && g.source != byWelcome:
+		return false
+	default:
+		return f.Port == g.Port && f.meets(g)
 	}
-	return f.Port == g.Port && slices.ContainsFunc(f.Addresses, func(a netip.Addr) bool { return slices.Contains(g.Addresses, a) })
 }
+
+// at reports whether the router answered at an address.
+func (f Found) at(a netip.Addr) bool { return slices.Contains(f.Addresses, a) }
+
+// meets reports whether two have answered at one address.
+func (f Found) meets(g Found) bool { return slices.ContainsFunc(f.Addresses, g.at) }
 
 // merge adds what g knows, and reports whether it was anything.
 func (f *Found) merge(g Found) (news bool) {
 	if g.source > f.source {
-		f.Info, f.source, news = g.Info, g.source, true
+		f.Info, f.source, f.host, news = g.Info, g.source, g.host, true
+	}
+	if !f.Called(g.Name) {
+		f.names, news = append(slices.Clone(f.names), g.Name), true
 	}
 	for _, address := range g.Addresses {
 		if !slices.Contains(f.Addresses, address) {

@@ -139,7 +139,7 @@ func (n *neighbours) complete(found func(Found)) {
 			info.Name = i.label
 		}
 		if info.Port > 0 {
-			found(Found{Info: info, Addresses: slices.Clone(n.hosts[i.srv.Target]), source: byMDNS})
+			found(Found{Info: info, Addresses: slices.Clone(n.hosts[i.srv.Target]), source: byMDNS, host: i.srv.Target.String()})
 		}
 	}
 }

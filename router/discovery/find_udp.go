@@ -38,22 +38,25 @@ func shout(ctx context.Context, prefix netip.Prefix, port int, found func(Found)
 		return fmt.Errorf("look for routers: %w", err)
 	}
 	buf := make([]byte, 2048)
+	var failed error // the last probe
 	for round := time.Now(); ; {
 		if !time.Now().Before(round) {
 			round = time.Now().Add(shoutEvery)
 			for _, probe := range [][]byte{[]byte(probeText), hello} {
-				if _, err := conn.WriteToUDPAddrPort(probe, to); err != nil && ctx.Err() == nil {
-					return fmt.Errorf("look for routers from %s: %w", prefix.Addr(), err)
+				_, err := conn.WriteToUDPAddrPort(probe, to)
+				if ctx.Err() != nil {
+					return failed
+				}
+				if failed = err; err != nil { // the card may be up again in the next round
+					failed = fmt.Errorf("look for routers from %s: %w", prefix.Addr(), err)
 				}
 			}
 		}
 		_ = conn.SetReadDeadline(round) // fails when ctx has ended, and so does reading
 		n, from, err := conn.ReadFromUDPAddrPort(buf)
 		switch {
-		case ctx.Err() != nil:
-			return nil
-		case errors.Is(err, net.ErrClosed):
-			return nil
+		case ctx.Err() != nil, errors.Is(err, net.ErrClosed):
+			return failed
 		case err != nil:
 			continue // time for another round, or an error about one packet
 		}

@@ -21,7 +21,8 @@ type Link struct {
 }
 
 // Links lists the interfaces that have an IPv4 address. Unless at is zero or
-// unspecified, only that address counts: what a router listens at is all it may tell.
+// unspecified, only that address counts: what a router listens at is all it may tell. All of
+// 127.0.0.0/8 is this machine's, whether a card lists it or not.
 func Links(at netip.Addr) ([]Link, error) {
 	interfaces, err := net.Interfaces()
 	if err != nil {
@@ -42,6 +43,9 @@ func Links(at netip.Addr) ([]Link, error) {
 			if err != nil || !prefix.Addr().Is4() {
 				continue // IPv6, or a kind of address that is no network
 			}
+			if at.IsLoopback() && prefix.Contains(at) {
+				prefix = netip.PrefixFrom(at, prefix.Bits())
+			}
 			if !at.IsValid() || at.IsUnspecified() || at == prefix.Addr() {
 				link.Prefixes = append(link.Prefixes, prefix)
 			}
@@ -59,9 +63,9 @@ func (l Link) equal(m Link) bool {
 }
 
 // attached reports whether from may be a host of the network a prefix of ours is in:
-// one of its broadcast addresses is none.
+// one of its broadcast addresses is none. A network of two has none (RFC 3021).
 func attached(prefix netip.Prefix, from netip.Addr) bool {
-	return prefix.Contains(from) && (from == prefix.Addr() || from != prefix.Masked().Addr() && from != broadcast(prefix))
+	return prefix.Contains(from) && (from == prefix.Addr() || prefix.Bits() == 31 || from != prefix.Masked().Addr() && from != broadcast(prefix))
 }
 
 // near reports whether from may be a neighbour on this link.
@@ -69,13 +73,17 @@ func (l Link) near(from netip.Addr) bool {
 	return slices.ContainsFunc(l.Prefixes, func(p netip.Prefix) bool { return attached(p, from) })
 }
 
-// broadcast is the last address of a network: the one that all its hosts listen to.
+// broadcast is the last address of a network: the one that all its hosts listen to. In a
+// network of two it is the other host.
 func broadcast(prefix netip.Prefix) netip.Addr {
 	address := prefix.Addr().As4()
 	for bit := prefix.Bits(); bit < 32; bit++ {
 		address[bit/8] |= 0x80 >> (bit % 8)
 	}
-	return netip.AddrFrom4(address)
+	if last := netip.AddrFrom4(address); prefix.Bits() < 31 || last != prefix.Addr() {
+		return last
+	}
+	return prefix.Masked().Addr()
 }
 
 // network remembers the links for a moment, so that a flood of packets does not make as

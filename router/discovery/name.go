@@ -38,10 +38,12 @@ func instance(name string) (dnsmessage.Name, error) {
 	return full, nil
 }
 
-// host is the name of the router's addresses. It is made of the ID, and not the machine's
-// own name, which the system's responder may have claimed with other addresses.
-func host(id string) dnsmessage.Name {
-	sum := sha256.Sum256([]byte(id))
+// host is the name of the router's addresses. It is not the machine's own name, which the
+// system's responder may have claimed with other addresses, but made of the ID and of what
+// tells this machine from one that has been copied from it, ID and all. Where that is the
+// same too, the copy that gives way has another host with its nth name.
+func host(id string, machine []byte, n int) dnsmessage.Name {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s %x %d", id, machine, n))
 	return dnsmessage.MustNewName("clasp-" + hex.EncodeToString(sum[:6]) + ".local.")
 }
 

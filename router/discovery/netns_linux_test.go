@@ -158,6 +158,31 @@ func (a *actor) end(t *testing.T, sig os.Signal) {
 	}
 }
 
+// found waits for the end of a search, and returns the addresses of every router by its name.
+func (a *actor) found(t *testing.T) map[string][]string {
+	t.Helper()
+	select {
+	case <-a.ended:
+	case <-time.After(patience):
+		t.Fatal("still searching")
+	}
+	var found []discovery.Found
+	if err := json.Unmarshal([]byte(a.stdout.String()), &found); err != nil {
+		t.Fatalf("%v in %q, %s", err, &a.stdout, &a.stderr)
+	}
+	got := map[string][]string{}
+	for _, f := range found {
+		if got[f.Name] != nil {
+			t.Errorf("found %q twice", f.Name)
+		}
+		for _, address := range f.Addresses {
+			got[f.Name] = append(got[f.Name], address.String())
+		}
+		slices.Sort(got[f.Name])
+	}
+	return got
+}
+
 // logs waits until the log has had a message n times.
 func (a *actor) logs(t *testing.T, text string, n int) {
 	t.Helper()

@@ -108,7 +108,6 @@ func TestTextProbe(t *testing.T) {
 	}
 }
 
-// TestNoProbe holds that everything else is left to the UDP transport.
 // TestTell: what is told changes, in both answers.
 func TestTell(t *testing.T) {
 	r, _ := newResponder(discovery.Info{ID: "1", Name: "Before", Port: 7330, Auth: discovery.AuthOpen})
@@ -121,6 +120,7 @@ func TestTell(t *testing.T) {
 	}
 }
 
+// TestNoProbe holds that everything else is left to the UDP transport.
 func TestNoProbe(t *testing.T) {
 	hello := func(m wire.Hello) []byte { return frame(wire.AppendHello(nil, m)) }
 	for name, packet := range map[string][]byte{
@@ -188,6 +188,17 @@ func TestProbeSources(t *testing.T) {
 	r, _ := newResponder(studio)
 	if reply, isProbe := r.Answer(textProbe, netip.AddrPort{}, netip.AddrPort{}); !isProbe || reply != nil {
 		t.Errorf("no addresses at all: probe %v, answered %q", isProbe, reply)
+	}
+}
+
+// TestNetworkOfTwo: of a network of two addresses neither is one for all (RFC 3021).
+func TestNetworkOfTwo(t *testing.T) {
+	two := func() ([]discovery.Link, error) {
+		return []discovery.Link{{Index: 1, Name: "cable", Prefixes: []netip.Prefix{netip.MustParsePrefix("10.9.0.1/31")}}}, nil
+	}
+	r := discovery.NewResponder(studio, discovery.ResponderOptions{Links: two})
+	if reply, _ := r.Answer(textProbe, netip.MustParseAddrPort("10.9.0.0:5000"), netip.MustParseAddrPort("10.9.0.1:7331")); reply == nil {
+		t.Error("the other host is not answered")
 	}
 }
 

@@ -30,15 +30,14 @@ type records struct {
 	addresses      []netip.Addr
 }
 
-// newRecords makes the records of a router that goes by name here.
-func newRecords(i Info, name string, on Link) (records, error) {
-	i.Name = name
-	r := records{host: host(i.ID), info: i}
+// newRecords makes the records of a router whose addresses are those of host.
+func newRecords(i Info, host dnsmessage.Name, on Link) (records, error) {
+	r := records{host: host, info: i}
 	for _, prefix := range on.Prefixes {
 		r.addresses = append(r.addresses, prefix.Addr())
 	}
 	var err error
-	if r.instance, err = instance(name); err != nil {
+	if r.instance, err = instance(i.Name); err != nil {
 		return r, err
 	}
 	_, err = r.answer(lifetime) // whether all of it can be said shows now and never again
@@ -170,6 +169,15 @@ func (r records) rival(among []dnsmessage.Resource) *dnsmessage.SRVResource {
 		}
 	}
 	return nil
+}
+
+// copied reports whether somebody gives our host an address that is not ours: a machine that
+// was made from the same image. It cannot be told by the instance, which is the same then.
+func (r records) copied(among []dnsmessage.Resource, ours func(netip.Addr) bool) bool {
+	return slices.ContainsFunc(among, func(a dnsmessage.Resource) bool {
+		body, ok := a.Body.(*dnsmessage.AResource)
+		return ok && a.Header.TTL > 0 && same(a.Header.Name, r.host) && !ours(netip.AddrFrom4(body.A))
+	})
 }
 
 // compare orders our claim and another as their data would be in the message: who is earlier

@@ -211,3 +211,10 @@ func TestLinksAtOneAddress(t *testing.T) {
 		t.Errorf("an address that is not ours is on %+v, error %v", links, err)
 	}
 }
+
+// TestServerAtLoopback: the whole of 127.0.0.0/8 is this machine's, though one address of it is all that is listed.
+func TestServerAtLoopback(t *testing.T) {
+	if links, err := discovery.Links(netip.MustParseAddr("127.0.0.2")); err != nil || len(links) != 1 || links[0].Prefixes[0].Addr().String() != "127.0.0.2" {
+		t.Errorf("127.0.0.2 is on %+v, error %v", links, err)
+	}
+}

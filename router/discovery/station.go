@@ -40,12 +40,10 @@ const (
 
 // station announces a router on one link. Everything happens on its goroutine.
 type station struct {
-	info   Info
 	claim  *claim
 	log    *slog.Logger
 	socket *socket
 
-	name    string
 	records records
 	claimed bool
 	said    int       // probes, or announcements when claimed
@@ -65,13 +63,13 @@ type station struct {
 }
 
 // openStation starts to announce a router on a link.
-func openStation(i Info, c *claim, log *slog.Logger, link Link) (*station, error) {
+func openStation(c *claim, log *slog.Logger, link Link) (*station, error) {
 	socket, err := openSocket(link)
 	if err != nil {
 		return nil, err
 	}
 	s := &station{
-		info: i, claim: c, log: log, socket: socket, legacy: newLimit(legacyPerSource, legacyInAll),
+		claim: c, log: log, socket: socket, legacy: newLimit(legacyPerSource, legacyInAll),
 		stop: make(chan struct{}), done: make(chan struct{}),
 	}
 	go func() {
@@ -102,8 +100,7 @@ func (s *station) ended() (bool, error) {
 
 // run announces until the station is ended or something fails.
 func (s *station) run() error {
-	name, renamed := s.claim.current()
-	err := s.begin(name)
+	changed, err := s.follow()
 	for err == nil {
 		select {
 		case <-s.stop:
@@ -111,9 +108,8 @@ func (s *station) run() error {
 				return s.takeBack()
 			}
 			return nil
-		case <-renamed:
-			name, renamed = s.claim.current()
-			err = s.begin(name)
+		case <-changed:
+			changed, err = s.follow()
 		case p, more := <-s.socket.packets:
 			if !more {
 				return s.socket.err
@@ -138,16 +134,23 @@ func (s *station) alarm() <-chan time.Time {
 	return time.After(time.Until(next))
 }
 
-// begin claims a name, and takes the one before it back.
-func (s *station) begin(name string) error {
-	if err := s.takeBack(); err != nil {
-		return err
+// follow takes up what is claimed now, and returns what is closed when that has changed. A
+// new name begins anew, and the one before it is taken back. Anything else is told to those
+// who know the old (RFC 6762 section 8.4).
+func (s *station) follow() (changed <-chan struct{}, err error) {
+	info, host, changed := s.claim.current()
+	renamed := info.Name != s.records.info.Name
+	if renamed {
+		if err := s.takeBack(); err != nil {
+			return nil, err
+		}
+		s.answer = time.Time{}
+		s.contend(rand.N(probeEvery))
+	} else if s.claimed {
+		s.said, s.due = 0, s.spoke.Add(announceEvery)
 	}
-	s.name, s.answer = name, time.Time{}
-	s.contend(rand.N(probeEvery))
-	var err error
-	s.records, err = newRecords(s.info, name, s.socket.link)
-	return err
+	s.records, err = newRecords(info, host, s.socket.link)
+	return changed, err
 }
 
 // contend begins to probe after a while.
@@ -200,8 +203,10 @@ func (s *station) act(now time.Time) error {
 		return nil
 	}
 	s.due = now.Add(announceEvery)
-	s.announced.Store(true)
-	s.log.Info("announced by multicast DNS", "name", s.name, "interface", s.socket.link.Name, "addresses", fmt.Sprint(s.records.addresses))
+	if !s.announced.Swap(true) {
+		s.log.Info("announced by multicast DNS", "name", s.records.info.Name, "interface", s.socket.link.Name, "addresses", fmt.Sprint(s.records.addresses))
+		s.claim.settle()
+	}
 	return nil
 }
 
@@ -222,8 +227,8 @@ func (s *station) hear(p packet) error {
 		return nil //nolint:nilerr // anybody may send anything
 	}
 	if m.response {
-		if p.from.Port() == uint16(group.Port) && s.records.rival(m.answers) != nil { // others are no answers: RFC 6762 section 6
-			s.conflict()
+		if p.from.Port() == uint16(group.Port) && (s.records.rival(m.answers) != nil || s.records.copied(m.answers, s.claim.ours)) {
+			s.conflict() // from another port it is no answer: RFC 6762 section 6
 		}
 		return nil
 	}
@@ -286,7 +291,8 @@ func (s *station) conflict() {
 		s.contend(rand.N(probeEvery))
 		return
 	}
-	if next, moved := s.claim.taken(s.name); moved {
-		s.log.Warn("another router on the network has this name: taking the next", "name", s.name, "new", next, "interface", s.socket.link.Name)
+	name := s.records.info.Name
+	if next, moved := s.claim.taken(name); moved {
+		s.log.Warn("another router on the network has this name: taking the next", "name", name, "new", next, "interface", s.socket.link.Name)
 	}
 }

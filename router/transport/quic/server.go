@@ -95,19 +95,27 @@ func Listen(r *router.Router, addr string, o Options) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen for QUIC on %s: %w", addr, err)
 	}
-	s := &Server{router: r, socket: socket, peers: make(map[*peer]struct{})}
-	s.transport = &quicgo.Transport{Conn: socket, ConnContext: s.admit, VerifySourceAddress: s.mustProve}
 	datagram.Grow(socket)
-	// quic-go prints its opinion of small socket buffers; Hint says it in the router's log.
-	if err = os.Setenv("QUIC_GO_DISABLE_RECEIVE_BUFFER_WARNING", "true"); err == nil {
+	return serve(r, socket, o)
+}
+
+// serve is Listen on a socket, which it closes when it fails.
+func serve(r *router.Router, socket *net.UDPConn, o Options) (*Server, error) {
+	if hint := datagram.Hint(socket, "QUIC"); hint != "" {
+		r.Logger().Warn(hint)
+	}
+	s := &Server{router: r, socket: socket, peers: make(map[*peer]struct{})}
+	steady := &datagram.Steady{UDPConn: socket}
+	steady.Hold()
+	s.transport = &quicgo.Transport{Conn: steady, ConnContext: s.admit, VerifySourceAddress: s.mustProve}
+	// quic-go prints its opinion of small socket buffers; that of Hint is in the router's log.
+	err := os.Setenv("QUIC_GO_DISABLE_RECEIVE_BUFFER_WARNING", "true")
+	if err == nil {
 		s.listener, err = s.transport.Listen(secured(o.TLS), &quicgo.Config{GetConfigForClient: s.config})
 	}
 	if err != nil {
 		_ = socket.Close()
-		return nil, fmt.Errorf("listen for QUIC on %s: %w", addr, err)
-	}
-	if hint := datagram.Hint(socket, "QUIC"); hint != "" {
-		r.Logger().Warn(hint)
+		return nil, fmt.Errorf("listen for QUIC on %s: %w", socket.LocalAddr(), err)
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	s.stop = stop

@@ -44,7 +44,7 @@ var _ router.Conn = (*peer)(nil)
 // the router counts and times it.
 func (s *Server) session(c *quicgo.Conn) {
 	p := &peer{conn: c, finished: make(chan struct{}), reason: router.ReasonLost}
-	session, ok := s.router.Open(p, router.Peer{Transport: name, Remote: c.RemoteAddr().String(), Source: network.SourceOf(c.RemoteAddr()), Encrypted: true, Framing: router.Bare})
+	session, ok := s.router.Open(p, router.Peer{Transport: name, Remote: c.RemoteAddr().String(), Source: network.SourceOf(c.RemoteAddr()), Encrypted: true, Framing: router.Bare, Deep: true})
 	if !ok {
 		p.Finish(router.ReasonShutdown)
 		return

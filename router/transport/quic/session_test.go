@@ -6,8 +6,12 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"log"
+	"log/slog"
 	"math/rand/v2"
 	"net"
+	"os"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +20,7 @@ import (
 
 	"github.com/clasp-studio/clasp/router"
 	"github.com/clasp-studio/clasp/router/client"
+	"github.com/clasp-studio/clasp/router/internal/datagram"
 	"github.com/clasp-studio/clasp/router/internal/kit"
 	"github.com/clasp-studio/clasp/router/transport/quic"
 	"github.com/clasp-studio/clasp/router/wire"
@@ -91,11 +96,48 @@ func TestListenRefuses(t *testing.T) {
 	}
 }
 
-// TestHint: small socket buffers are one line in the router's log, at the start; quic-go's own line is not printed.
+// TestHint: small socket buffers are one line in the router's log at the start, and large ones are none; quic-go's own line, which
+// it has where the system gives nobody more, is not printed.
 func TestHint(t *testing.T) {
-	g := start(t)
-	if n := strings.Count(g.log.String(), "rmem_max"); n > 1 {
-		t.Errorf("hinted %d times at one start", n)
+	var printed bytes.Buffer
+	log.SetOutput(&printed) // quic-go's
+	t.Cleanup(func() { log.SetOutput(os.Stderr) })
+	hints := func(socket *net.UDPConn) (want, got int) {
+		t.Helper()
+		var said kit.Log
+		r := kit.RouterWith(t, router.Options{Logger: slog.New(slog.NewTextHandler(&said, nil))})
+		shown, _ := kit.TLS(t)
+		want = min(len(datagram.Hint(socket, "QUIC")), 1)
+		s, err := quic.Serve(r, socket, quic.Options{TLS: shown})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = s.Close() })
+		return want, strings.Count(said.String(), "rmem_max")
+	}
+	listen := func() *net.UDPConn {
+		socket, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return socket
+	}
+	grown, small := listen(), listen()
+	datagram.Grow(grown)
+	if want, got := hints(grown); got != want {
+		t.Errorf("%d lines about the largest buffers there are, want %d", got, want)
+	}
+	if err := small.SetReadBuffer(64 << 10); err != nil {
+		t.Fatal(err)
+	}
+	if want, got := hints(small); got != want || want == 0 && runtime.GOOS != "windows" { // which tells nobody
+		t.Errorf("%d lines about small buffers, want %d", got, want)
+	}
+	if n := strings.Count(start(t).log.String(), "rmem_max"); n > 1 {
+		t.Errorf("%d lines at one start", n)
+	}
+	if printed.Len() > 0 {
+		t.Errorf("printed: %s", &printed)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -28,6 +29,12 @@ func start(t testing.TB, l router.Limits) (*router.Router, string) {
 
 func startAt(t testing.TB, l router.Limits, addr string, o udp.Options, now func() time.Time) (*router.Router, string) {
 	t.Helper()
+	r, s := serve(t, l, addr, o, now)
+	return r, s.Addr().String()
+}
+
+func serve(t testing.TB, l router.Limits, addr string, o udp.Options, now func() time.Time) (*router.Router, *udp.Server) {
+	t.Helper()
 	if l.WelcomeSnapshot == 0 {
 		l.WelcomeSnapshot = 10_000
 	}
@@ -41,8 +48,19 @@ func startAt(t testing.TB, l router.Limits, addr string, o udp.Options, now func
 			t.Errorf("close the port: %v", err)
 		}
 	})
-	return r, s.Addr().String()
+	return r, s
 }
+
+// clock is a time that only the test lets pass.
+type clock struct {
+	began  time.Time
+	passed atomic.Int64
+}
+
+func newClock() *clock { return &clock{began: time.Now()} }
+
+func (c *clock) now() time.Time       { return c.began.Add(time.Duration(c.passed.Load())) }
+func (c *clock) pass(d time.Duration) { c.passed.Add(int64(d)) }
 
 type client struct {
 	net.Conn

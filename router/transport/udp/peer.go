@@ -38,29 +38,29 @@ type peer struct {
 	addr   netip.AddrPort
 	way    datagram.Way
 	sess   *router.Session
-	hello  uint64 // hash of the first datagram
+	hello  uint64 // hash of the message
 
 	// Owned by the socket's reader.
-	spoke    time.Time // when something else than HELLO came last
-	talked   bool      // something else has come
-	isProved bool      // s.proved, to be asked without a lock
+	spoke  time.Time // when something else than HELLO came last
+	trust  trust     // with p.mu, when it changes
+	proved time.Time // when it became young
 
 	// Guarded by the server's mu.
 	waiting *list.Element // nil once it has proved itself
 	place   router.Place  // none before
 
-	mu       sync.Mutex
-	in       *[]byte       // datagrams that wait, nil if there are none
-	working  bool          // a goroutine takes them, or is not needed yet
-	over     router.Reason // set once: the session ends
-	proved   bool          // a second datagram has come
-	held     bool          // frames wait for that
-	hurried  bool          // nothing is waited for any more
-	changed  chan struct{} // closed with proved, hurried or over
-	received int           // bytes, until it has proved itself; then of further HELLOs too
-	sent     int           // bytes
-	repeated int           // bytes of WELCOME said again
-	welcome  []byte        // the first frame sent
+	mu      sync.Mutex
+	in      *[]byte       // datagrams that wait, nil if there are none
+	working bool          // a goroutine takes them, or is not needed yet
+	over    router.Reason // set once: the session ends
+	hurried bool          // nothing is waited for any more
+	changed chan struct{} // closed, and made anew, when what Write waits for may have changed
+
+	// Until it has proved itself:
+	received int    // bytes
+	sent     int    // bytes
+	shown    bool   // a SNAPSHOT has been sent
+	welcome  []byte // once it has been sent
 }
 
 var _ router.Conn = (*peer)(nil)
@@ -150,46 +150,52 @@ func (p *peer) receive(b []byte) {
 		p.sess.Reject(text)
 		return
 	}
+	if _, _, err := wire.ReadFrame(b); err != nil {
+		p.sess.Reject(err.Error()) // which is no sign of life
+		return
+	}
 	p.sess.Receive(b)
 }
 
-// letOut lets out what was held back.
-func (p *peer) letOut() {
+// become changes how far the address is believed. The socket's reader calls it.
+func (p *peer) become(t trust) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.proved = true
+	p.trust = t
 	p.changeLocked()
 }
 
 // changeLocked wakes Write.
 func (p *peer) changeLocked() {
-	select {
-	case <-p.changed:
-	default:
-		close(p.changed)
-	}
+	close(p.changed)
+	p.changed = make(chan struct{})
 }
 
-// again says WELCOME again, to a client that has said HELLO again in n bytes and nothing
-// else, so that the first WELCOME or the first SNAPSHOT may have been lost. It is held to
-// three times what has come too: a doubled HELLO is all that has. While frames are held
-// back, those are the answer.
-func (p *peer) again(n int) {
+// repeat answers a client that has said HELLO again in n bytes, and nothing else: WELCOME or
+// SNAPSHOT may have been lost, or may not have been allowed yet.
+func (p *peer) repeat(n int) {
 	p.mu.Lock()
 	p.received += n
-	welcome := p.welcome
-	size := len(welcome) + len(emptySnapshot)
-	if welcome == nil || p.held || p.repeated+size >= amplify*p.received {
-		p.mu.Unlock()
-		return
-	}
-	p.repeated += size
+	p.changeLocked()
+	answer := [][]byte{p.welcome, emptySnapshot}
+	say := p.welcome != nil && p.affordLocked(len(p.welcome)+len(emptySnapshot))
+	p.shown = p.shown || say
 	p.mu.Unlock()
-	_ = p.server.socket.Write(p.way, [][]byte{welcome, emptySnapshot}) // lost like any other
+	if say {
+		_ = p.server.socket.Write(p.way, answer) // lost like any other
+	}
 }
 
-// Write sends frames, each in a datagram. It waits while the address has not proved
-// itself and has got as much as it may.
+// affordLocked counts n bytes to an address that has not proved itself, if it may have them.
+func (p *peer) affordLocked(n int) bool {
+	if p.sent+n >= amplify*p.received {
+		return false
+	}
+	p.sent += n
+	return true
+}
+
+// Write sends frames, each in a datagram. It waits while the address may not have them.
 func (p *peer) Write(b []byte) error {
 	room := datagramLists.Get().(*[][]byte)
 	defer func() {
@@ -207,44 +213,101 @@ func (p *peer) Write(b []byte) error {
 	}
 	*room = all
 	for len(all) > 0 {
-		n, wait := p.allowed(all)
-		err := p.server.socket.Write(p.way, all[:n])
+		now, n := p.allowed(all)
+		if len(now) == 0 {
+			return nil // the rest is not sent: it ends
+		}
+		err := p.server.socket.Write(p.way, now)
 		if errors.Is(err, net.ErrClosed) {
 			return err
 		}
 		if err != nil { // a datagram that was lost at once
 			p.server.router.Logger().Debug("cannot send a datagram", "remote", p.addr.String(), "error", err)
 		}
-		if all = all[n:]; len(all) > 0 && !wait {
-			return nil // and the rest is not sent: it ends unproved
-		}
-		if len(all) > 0 {
-			<-p.changed
-		}
+		all = all[n:]
 	}
 	return nil
 }
 
 var datagramLists = sync.Pool{New: func() any { return new([][]byte) }}
 
-// allowed returns how many of some frames may be sent now, and whether it is worth
-// waiting to send the rest.
-func (p *peer) allowed(frames [][]byte) (n int, wait bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for n < len(frames) && (p.proved || p.sent+len(frames[n]) < amplify*p.received) {
-		p.sent += len(frames[n])
-		n++
+// allowed waits until something may be sent: the first n of the frames, or what stands in for
+// them meanwhile. It is nothing if the session ends before.
+func (p *peer) allowed(frames [][]byte) (now [][]byte, n int) {
+	for {
+		p.mu.Lock()
+		trust, changed, ending := p.trust, p.changed, p.hurried || p.over != router.ReasonNone
+		if trust == unproven {
+			now, n = p.boundedLocked(frames)
+		}
+		p.mu.Unlock()
+		switch {
+		case trust == grown:
+			return frames, len(frames)
+		case trust == young:
+			n = p.paced(frames, changed, ending)
+			now = frames[:n]
+		case len(now) == 0 && !ending:
+			<-changed
+		}
+		if len(now) > 0 || ending {
+			return now, n
+		}
 	}
-	if n > 0 && p.welcome == nil {
-		p.welcome = append([]byte{}, frames[0]...)
-	}
-	p.held = n < len(frames)
-	return n, !p.hurried && p.over == router.ReasonNone
 }
 
-// Limit bounds how long writes may still take: not at all, since nothing but proof is
-// waited for.
+// boundedLocked returns what an address gets that has not proved itself. In place of a snapshot
+// that is too much for it, it gets an empty one.
+func (p *peer) boundedLocked(frames [][]byte) (now [][]byte, n int) {
+	for _, f := range frames {
+		kind := wire.Type(f[wire.HeaderSize])
+		if !p.affordLocked(len(f)) {
+			if n == 0 && kind == wire.TypeSnapshot && !p.shown && p.affordLocked(len(emptySnapshot)) {
+				p.shown = true
+				return [][]byte{emptySnapshot}, 0
+			}
+			break
+		}
+		n++
+		p.shown = p.shown || kind == wire.TypeSnapshot
+		if kind == wire.TypeWelcome {
+			p.welcome = append([]byte{}, f...)
+		}
+	}
+	return frames[:n], n
+}
+
+// turn is how many datagrams a young address gets before it is another's turn.
+const turn = 16
+
+// paced waits until a young address may have the next frames, and returns how many; 0 if
+// something changes first, or it is ending and they would have to wait.
+func (p *peer) paced(frames [][]byte, changed <-chan struct{}, ending bool) int {
+	frames = frames[:min(len(frames), turn)]
+	size := 0
+	for _, f := range frames {
+		size += len(f)
+	}
+	pace := &p.server.young
+	wait := pace.spend(size, p.server.now())
+	if wait == 0 {
+		return len(frames)
+	}
+	if !ending {
+		timer := time.NewTimer(wait)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+			return len(frames)
+		case <-changed:
+		}
+	}
+	pace.giveBack(size)
+	return 0
+}
+
+// Limit bounds how long writes may still take: not at all, since nothing but proof, and the
+// turns of young addresses, are waited for.
 func (p *peer) Limit(time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -15,10 +15,23 @@
 //
 // # Who is answered
 //
-// Source addresses can be invented, so an address is not trusted before it has sent a
-// second datagram: until then it gets less than three times the bytes that came from it,
-// and what is over waits. Sessions of such addresses are few, and make room for new ones; they
-// have no place among the router's connections before, so that they take nobody's.
+// Source addresses can be invented. An address is taken for real once it has said, behind its
+// HELLO, a message that a client says: PING, or whatever it came to say. HELLO again is no
+// proof, since networks double datagrams and a client says it until it is answered; nor is
+// what is no message, or what only routers say. Until then
+//
+//   - it gets less than three times the bytes that came from it, and what is over waits. In
+//     place of a snapshot that waits there is an empty one, so that a client which waits for
+//     one goes on. HELLO again is answered within the same bound;
+//   - it has no place among the router's connections, and makes room for those who come.
+//
+// Nothing in the protocol shows that a client has received anything, so whoever forges
+// addresses can forge that message too. What it gains is bounded:
+//
+//   - UDP gets a quarter of the router's connections, in all and from one address;
+//   - failures of tokens over UDP slow nobody down on other transports;
+//   - all addresses that are young get so many bytes a second together, however many they are
+//     (youngRate). Those that have gone on talking for a while are not held to it.
 package udp
 
 import (
@@ -60,7 +73,7 @@ type Server struct {
 	failed quiet.Log
 
 	// Owned by the socket's reader.
-	legacy []byte // a MessagePack HELLO made binary
+	legacy []byte // a MessagePack message made binary
 
 	sessions
 }
@@ -130,8 +143,8 @@ func (s *Server) take(m *datagram.Message, now time.Time) {
 	if a := m.From.Addr(); m.From.Port() == 0 || a.IsUnspecified() || a.IsMulticast() {
 		return // nobody's address
 	}
-	kind := kindOf(m.Data)
-	if s.other != nil && (kind == kindHello || kind == kindLegacy || kind == kindOther) {
+	kind, payload := s.sort(m.Data)
+	if s.other != nil && (kind == kindHello || kind == kindOther) {
 		reply, taken := s.other(m.Data, m.From, netip.AddrPortFrom(m.To, s.port))
 		if taken {
 			s.reply(m, reply)
@@ -139,10 +152,10 @@ func (s *Server) take(m *datagram.Message, now time.Time) {
 		}
 	}
 	if p := s.find(m.From); p != nil {
-		s.heard(p, m, kind, now)
+		s.heard(p, m, kind, payload, now)
 		return
 	}
-	s.stranger(m, now)
+	s.stranger(m, kind, payload, now)
 }
 
 // reply answers a datagram without a session.
@@ -152,65 +165,77 @@ func (s *Server) reply(m *datagram.Message, b []byte) {
 	}
 }
 
-// What a datagram seems to be, by its first bytes.
+// What a datagram seems to be.
 type kind uint8
 
 const (
-	kindOther   kind = iota // no frame
-	kindMessage             // a frame with a binary message
+	kindOther   kind = iota // no frame, or one without a message
+	kindMessage             // what a client may say
 	kindHello               // HELLO
-	kindLegacy              // a frame with MessagePack, which may be a HELLO
+	kindAnswer              // what only a router says
 )
 
-func kindOf(b []byte) kind {
+// sort says what a datagram is, and returns its message in binary, good until the next call.
+func (s *Server) sort(b []byte) (kind, []byte) {
 	f, _, err := wire.ReadFrame(b)
-	switch {
-	case err != nil || len(f.Payload) == 0:
-		return kindOther
-	case wire.IsLegacy(f.Payload):
-		return kindLegacy
-	case wire.Type(f.Payload[0]) == wire.TypeHello:
-		return kindHello
-	}
-	return kindMessage
-}
-
-// stranger takes a datagram from an address that has no session. HELLO opens one. Any
-// other message is told to say HELLO first, so that clients of a router that was started
-// anew, or whose session has ended, come back; bytes that are no message get nothing
-// (section 5.2).
-func (s *Server) stranger(m *datagram.Message, now time.Time) {
-	f, _, err := wire.ReadFrame(m.Data)
-	if err != nil || len(f.Payload) == 0 || tooLong(m.Data, s.router.Limits().MaxMessageSize) != "" {
-		return
+	if err != nil || len(f.Payload) == 0 {
+		return kindOther, nil
 	}
 	payload := f.Payload
 	if wire.IsLegacy(payload) {
-		if s.legacy, err = wire.Transcode(s.legacy[:0], payload); err != nil {
-			return
+		if s.legacy, err = wire.Transcode(s.legacy[:0], payload); err != nil || len(s.legacy) == 0 {
+			return kindOther, nil
 		}
 		payload = s.legacy
 	}
 	switch wire.Type(payload[0]) {
 	case wire.TypeHello:
-		if _, err := wire.DecodeHello(payload); err == nil {
-			s.open(m, now, false)
+		if _, err := wire.DecodeHello(payload); err != nil {
+			return kindOther, nil
 		}
-	case wire.TypeWelcome, wire.TypeSnapshot, wire.TypeAck, wire.TypeError, wire.TypeResult, wire.TypePong:
-		// What a router sends is not answered, or two of them could keep each other busy.
-	default:
-		if wire.Check(payload) == nil {
-			s.refuse(m, wire.CodeUnauthenticated, "send HELLO first")
-		}
+		return kindHello, payload
+	case wire.TypeWelcome, wire.TypeSnapshot, wire.TypeAck, wire.TypeError, wire.TypeResult:
+		return kindAnswer, payload
+	}
+	return kindMessage, payload
+}
+
+// fromRouter reports whether an answer says that at the address is a router, and no client of
+// ours: one that greets us, or does not know us. It may be another, whose address somebody has
+// forged, or what sends everything back.
+func fromRouter(payload []byte) bool {
+	if wire.Type(payload[0]) == wire.TypeWelcome {
+		return true
+	}
+	m, err := wire.DecodeError(payload)
+	return err == nil && m.Code == wire.CodeUnauthenticated && !m.HasAddress
+}
+
+// stranger takes a datagram from an address that has no session. HELLO opens one. Any
+// other message is told to say HELLO first, so that clients of a router that was started
+// anew, or whose session has ended, come back; bytes that are no message get nothing
+// (section 5.2). What a router sends is not answered, or two of them could keep each other
+// busy.
+func (s *Server) stranger(m *datagram.Message, k kind, payload []byte, now time.Time) {
+	switch {
+	case k != kindHello && k != kindMessage || tooLong(m.Data, s.router.Limits().MaxMessageSize) != "":
+	case k == kindHello:
+		s.open(m, payload, now, nil)
+	case wire.Type(payload[0]) != wire.TypePong && wire.Check(payload) == nil:
+		s.refuse(m, wire.CodeUnauthenticated, "send HELLO first", now)
 	}
 }
 
-// refuse answers a datagram with an ERROR that has less than three times its bytes.
-func (s *Server) refuse(m *datagram.Message, code wire.Code, text string) {
+// refuse answers a datagram with an ERROR that has less than three times its bytes. There are
+// few a second, so that nobody has many sent to an address that it forges; who is told
+// nothing says it again.
+func (s *Server) refuse(m *datagram.Message, code wire.Code, text string, now time.Time) {
 	for _, text := range []string{text, ""} {
 		b, err := wire.AppendFrame(nil, wire.Fire, wire.AppendError(nil, wire.ErrorMessage{Code: code, Message: []byte(text)}))
 		if err == nil && len(b) < amplify*len(m.Data) {
-			s.reply(m, b)
+			if s.refusals.try(1, now) {
+				s.reply(m, b)
+			}
 			return
 		}
 	}

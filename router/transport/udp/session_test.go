@@ -151,41 +151,55 @@ func TestBegunAnew(t *testing.T) {
 	other := join(t, addr)
 	other.send(t, wire.Confirm, kit.Set("/x", 2))
 	other.expect(t, wire.TypeAck) // it is not locked any more
-	c.alive(t)
+	c.send(t, wire.Fire, wire.AppendPing(nil))
+	for pong := false; !pong; { // behind the snapshot that waited for it
+		pong = wire.Type(c.next(t).Payload[0]) == wire.TypePong
+	}
 }
 
-// "Frames larger than a datagram are refused to that session with ERROR 503", which names the address; the session stays, and
-// what fits is not touched by it.
+// "Frames larger than a datagram are refused to that session with ERROR 503", which names the address: at the first one and then
+// now and then, and in answer to every request. The session stays, and what fits is not touched by it.
 func TestTooLarge(t *testing.T) {
-	_, addr := start(t, router.Limits{})
-	c, writer := join(t, addr), join(t, addr)
-	c.send(t, wire.Fire, kit.Subscribe(1, "/live/**"))
-	c.alive(t)
-	refused := func(what, about string) {
-		t.Helper()
-		if m := c.expectError(t, wire.CodeOverloaded); string(m.Address) != about {
-			t.Errorf("%s: refused about %q, want %q", what, m.Address, about)
-		}
-	}
-	writer.send(t, wire.Fire, kit.Set("/live/large", strings.Repeat("x", 5000)))
-	refused("SET", "/live/large")
-	writer.send(t, wire.Fire, kit.Event("/live/event", strings.Repeat("x", 5000)))
-	refused("event", "/live/event")
-	writer.send(t, wire.Fire, wire.AppendPublish(nil, wire.Publish{
-		Signal: wire.Stream, Address: []byte("/live/stream"), HasValue: true, Value: kit.Value(strings.Repeat("x", 5000))}))
-	refused("stream", "/live/stream")
-	c.send(t, wire.Fire, kit.Get("/live/large"))
-	refused("GET", "/live/large")
-
+	large := strings.Repeat("x", 5000)
 	// A frame has 4 bytes of header; a SET 2 of type and flags, the address, the text behind its length and a revision of 8.
 	const room = udp.MaxFrame - 4 - 2 - (2 + len("/live/fits")) - 2 - 8
-	writer.send(t, wire.Fire, kit.Set("/live/fits", strings.Repeat("x", room)))
-	if n := 4 + len(c.expect(t, wire.TypeSet)); n != udp.MaxFrame {
-		t.Errorf("%d bytes, this was to be the largest datagram", n)
+	for name, test := range map[string]struct {
+		about   string
+		payload []byte
+	}{
+		"SET":                  {"/live/large", kit.Set("/live/large", large)},
+		"SET of one byte more": {"/live/fits", kit.Set("/live/fits", strings.Repeat("x", room+1))},
+		"event":                {"/live/event", kit.Event("/live/event", large)},
+		"stream": {"/live/stream", wire.AppendPublish(nil, wire.Publish{
+			Signal: wire.Stream, Address: []byte("/live/stream"), HasValue: true, Value: kit.Value(large)})},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, addr := start(t, router.Limits{})
+			c, writer := join(t, addr), join(t, addr)
+			c.send(t, wire.Fire, kit.Subscribe(1, "/**"))
+			c.alive(t)
+			for range 10 {
+				writer.send(t, wire.Fire, test.payload)
+			}
+			writer.alive(t)
+			if m := c.expectError(t, wire.CodeOverloaded); string(m.Address) != test.about {
+				t.Errorf("refused about %q", m.Address)
+			}
+			writer.send(t, wire.Fire, kit.Event("/ok", 1))
+			c.expect(t, wire.TypePublish)
+			writer.send(t, wire.Fire, kit.Set("/live/fits", strings.Repeat("x", room)))
+			if n := 4 + len(c.expect(t, wire.TypeSet)); n != udp.MaxFrame {
+				t.Errorf("%d bytes, this was to be the largest datagram", n)
+			}
+			writer.send(t, wire.Confirm, kit.Set("/large", large))
+			writer.expect(t, wire.TypeAck)
+			for range 3 {
+				c.send(t, wire.Fire, kit.Get("/large"))
+				c.expectError(t, wire.CodeOverloaded)
+			}
+			c.alive(t)
+		})
 	}
-	writer.send(t, wire.Fire, kit.Set("/live/fits", strings.Repeat("x", room+1)))
-	refused("SET of one byte more", "/live/fits")
-	c.alive(t)
 }
 
 // Snapshots are cut to fit datagrams, and answers to QUERY as well. What is too large alone is refused, and the rest is there.
@@ -206,7 +220,7 @@ func TestCutToFit(t *testing.T) {
 	c.expect(t, wire.TypeWelcome)
 	c.send(t, wire.Fire, wire.AppendPing(nil))
 	seen, refused, frames := make(map[string]bool), make(map[string]bool), 0
-	for len(seen) < params-3 || len(refused) < 3 {
+	for len(seen) < params-3 || len(refused) == 0 {
 		switch f := c.next(t); wire.Type(f.Payload[0]) {
 		case wire.TypeSnapshot:
 			m, err := wire.DecodeSnapshot(f.Payload)
@@ -228,7 +242,7 @@ func TestCutToFit(t *testing.T) {
 			refused[string(m.Address)] = true
 		}
 	}
-	if !refused["/p/050"] || !refused["/p/150"] || !refused["/p/250"] || frames > params/4 {
+	if len(refused) != 1 || !refused["/p/050"] || frames > params/4 { // the others are counted, and told in 10 s
 		t.Errorf("refused %v; %d frames", refused, frames)
 	}
 	writer.send(t, wire.Fire, wire.AppendQuery(nil, wire.Query{Pattern: []byte("/**")}))

@@ -25,10 +25,19 @@ const (
 	// Each may have an outbox full of a snapshot, 64 KiB, that waits for it. There may be
 	// as many more that were evicted and are being closed.
 	maxUnproven = 256
-	// maxNew is how many are opened a second. A HELLO costs its sender nothing and the
-	// router a snapshot. One that is over the limit is passed over, and said again by a
-	// client that is there.
+	// maxNew is how many are opened a second for addresses that are new. A HELLO costs its
+	// sender nothing and the router a snapshot. One that is over the limit is passed over, and
+	// said again by a client that is there.
 	maxNew = 1000
+	// maxRefusals is how many ERRORs a second go to addresses without a session.
+	maxRefusals = 200
+	// youngRate is how many bytes a second go to all young addresses together, once they have
+	// got youngBurst: what 32 who come at the same moment to 10,000 params take. It is little
+	// enough for those whose addresses are forged to bear.
+	youngRate  = 4 << 20
+	youngBurst = 16 << 20
+	// youngFor is how long after it has proved itself an address is young.
+	youngFor = 10 * time.Second
 	// idle is the silence that ends a session (section 12).
 	idle = 30 * time.Second
 	// anew is the silence after which a HELLO is that of a client that has begun anew, on
@@ -41,7 +50,16 @@ const (
 	maxFrame = wire.HeaderSize + 1200
 )
 
-// emptySnapshot goes with a WELCOME that is said again.
+// trust is how far an address is believed to be that of a client.
+type trust uint8
+
+const (
+	unproven trust = iota // has said nothing but HELLO
+	young                 // has said a message that a client says
+	grown                 // has gone on talking for youngFor
+)
+
+// emptySnapshot stands in for one that waits, or was lost.
 var emptySnapshot = frame.Of(wire.BeginSnapshot(nil))
 
 // seed is for telling a HELLO that was doubled from another.
@@ -49,22 +67,25 @@ var seed = maphash.MakeSeed()
 
 // sessions knows the peers of a socket.
 type sessions struct {
-	full    quiet.Log
-	dropped quiet.Log
+	full     quiet.Log
+	dropped  quiet.Log
+	fresh    pace // sessions of new addresses
+	refusals pace
+	young    pace // bytes
 
 	mu       sync.Mutex
 	peers    map[netip.AddrPort]*peer
 	unproven *list.List // of *peer, the oldest first
 	leaving  int        // that are no peers any more, and whose session is being closed
 	shutting bool
-	credit   float64 // sessions that may be opened now
-	credited time.Time
 }
 
 func (s *sessions) init() {
 	s.peers = make(map[netip.AddrPort]*peer)
 	s.unproven = list.New()
-	s.credit = maxNew
+	s.fresh = pace{rate: maxNew, burst: maxNew}
+	s.refusals = pace{rate: maxRefusals, burst: maxRefusals}
+	s.young = pace{rate: youngRate, burst: youngBurst}
 }
 
 func (s *sessions) find(a netip.AddrPort) *peer {
@@ -81,53 +102,47 @@ func (s *sessions) shut() bool {
 	return len(s.peers) == 0 && s.leaving == 0
 }
 
-// takeCredit reports whether one more session may be opened now. s.mu must be locked.
-func (s *sessions) takeCredit(now time.Time) bool {
-	if !s.credited.IsZero() {
-		s.credit = min(maxNew, s.credit+max(now.Sub(s.credited), 0).Seconds()*maxNew)
-	}
-	s.credited = now
-	if s.credit < 1 {
-		return false
-	}
-	s.credit--
-	return true
-}
-
-// open makes a session for an address that has said HELLO. proved says that it has proved
-// itself before.
-func (s *Server) open(m *datagram.Message, now time.Time, proved bool) {
+// open makes a session for an address that has said HELLO, in place of its old one if it has
+// one. That ends only if there is a new one. An address that has proved itself needs no luck in
+// a flood of others to begin anew, and keeps its place.
+func (s *Server) open(m *datagram.Message, payload []byte, now time.Time, old *peer) {
 	source := network.Source(m.From.Addr())
+	known := old != nil && old.trust != unproven
 	p := &peer{
 		server: s, addr: m.From, way: datagram.NewWay(m.From, m.To), spoke: now,
-		hello: maphash.Bytes(seed, m.Data), working: true, changed: make(chan struct{}), proved: proved,
+		hello: maphash.Bytes(seed, payload), working: true, changed: make(chan struct{}),
 	}
 	s.mu.Lock()
-	if s.shutting || s.leaving >= maxUnproven || !s.takeCredit(now) {
+	if s.shutting || s.leaving >= maxUnproven || !known && !s.fresh.try(1, now) {
 		s.mu.Unlock()
 		return
 	}
-	var err error
-	if proved {
-		p.place, err = s.router.Enter(source)
-	} else {
-		err = s.router.Room(source)
+	if !known {
+		if err := s.router.RoomForgeable(source); err != nil {
+			s.mu.Unlock()
+			s.refused(m.From, err)
+			s.refuse(m, wire.CodeOverloaded, err.Error(), now)
+			return
+		}
 	}
-	if err != nil {
-		s.mu.Unlock()
-		s.refused(m.From, err)
-		s.refuse(m, wire.CodeOverloaded, err.Error())
-		return
+	if old != nil {
+		p.place, old.place = old.place, router.Place{}
+		s.forgetLocked(old)
 	}
-	if oldest := s.unproven.Front(); oldest != nil && s.unproven.Len() >= maxUnproven {
-		defer oldest.Value.(*peer).end(router.ReasonEvicted)
-		s.forgetLocked(oldest.Value.(*peer))
+	var evicted *peer
+	if s.unproven.Len() >= maxUnproven {
+		evicted = s.unproven.Front().Value.(*peer)
+		s.forgetLocked(evicted)
 	}
 	s.peers[m.From] = p
-	if !proved {
-		p.waiting = s.unproven.PushBack(p)
-	}
+	p.waiting = s.unproven.PushBack(p)
 	s.mu.Unlock()
+	if old != nil {
+		old.end(router.ReasonLost)
+	}
+	if evicted != nil {
+		evicted.end(router.ReasonEvicted)
+	}
 
 	sess, ok := s.router.Open(p, router.Peer{
 		Transport: name, Remote: m.From.String(), Source: source, Forgeable: true, Ping: frame.Ping,
@@ -141,26 +156,52 @@ func (s *Server) open(m *datagram.Message, now time.Time, proved bool) {
 	p.begin(sess, m.Data)
 }
 
-// heard takes a datagram from an address that has a session. Only HELLO needs a thought:
-// the answer to the first may have been lost, the network may have doubled it, and the
-// client may have been started anew.
-func (s *Server) heard(p *peer, m *datagram.Message, k kind, now time.Time) {
-	known := (k == kindHello || k == kindLegacy) && maphash.Bytes(seed, m.Data) == p.hello
-	switch {
-	case !known && k != kindHello:
-		p.spoke, p.talked = now, true
-	case now.Sub(p.spoke) >= anew:
-		s.forget(p)
-		p.end(router.ReasonLost)
-		s.open(m, now, true)
+// heard takes a datagram from an address that has a session.
+func (s *Server) heard(p *peer, m *datagram.Message, k kind, payload []byte, now time.Time) {
+	switch k {
+	case kindAnswer:
+		// No sign of life: two routers must not keep each other busy.
+		if fromRouter(payload) {
+			s.forget(p)
+			p.end(router.ReasonLost)
+		}
 		return
-	case known && !p.talked:
-		s.prove(p)
-		p.again(len(m.Data))
-		return
+	case kindHello:
+		if s.again(p, m, payload, now) {
+			return
+		}
+	case kindOther:
+		if p.trust == unproven {
+			return
+		}
+	case kindMessage:
+		switch {
+		case p.trust == unproven:
+			if wire.Check(payload) != nil {
+				return
+			}
+			s.prove(p, now)
+		case p.trust == young && now.Sub(p.proved) >= youngFor:
+			p.become(grown)
+		}
+		p.spoke = now
 	}
-	s.prove(p)
-	p.put(m.Data) // a HELLO is answered with ERROR 100 (section 5.4)
+	p.put(m.Data)
+}
+
+// again takes a HELLO from an address that has a session, and reports whether that is all: the
+// answer to the first may have been lost, the network may have doubled it, and the client may
+// have been started anew. What is left is answered with ERROR 100 (section 5.4).
+func (s *Server) again(p *peer, m *datagram.Message, payload []byte, now time.Time) bool {
+	switch {
+	case p.trust == unproven && maphash.Bytes(seed, payload) == p.hello:
+		p.repeat(len(m.Data))
+	case p.trust == unproven, now.Sub(p.spoke) >= anew:
+		s.open(m, payload, now, p)
+	default:
+		return false
+	}
+	return true
 }
 
 // refused logs that there was no room.
@@ -168,21 +209,20 @@ func (s *Server) refused(from netip.AddrPort, err error) {
 	s.full.Warn(s.router.Logger(), "refused a connection: "+err.Error(), "remote", from.String(), "transport", name)
 }
 
-// prove notes that an address has sent a second datagram. Its session gets a place among the
-// router's connections, or ends if they have all been taken meanwhile.
-func (s *Server) prove(p *peer) {
-	if p.isProved {
-		return
-	}
-	p.isProved = true
+// prove notes that an address has said a message that clients say. Its session gets a place
+// among the router's connections, or ends if they have all been taken meanwhile.
+func (s *Server) prove(p *peer, now time.Time) {
 	s.mu.Lock()
 	var err error
-	if p.waiting != nil { // it has not been forgotten, and was not proved from the start
+	if p.waiting != nil { // it has not been forgotten
 		s.trustLocked(p)
-		p.place, err = s.router.Enter(network.Source(p.addr.Addr()))
+		if p.place == (router.Place{}) {
+			p.place, err = s.router.EnterForgeable(network.Source(p.addr.Addr()))
+		}
 	}
 	s.mu.Unlock()
-	p.letOut()
+	p.proved = now
+	p.become(young)
 	if err != nil {
 		s.refused(p.addr, err)
 		p.sess.Fail(router.ReasonFull, wire.CodeOverloaded, err.Error())
@@ -202,6 +242,7 @@ func (s *sessions) forgetLocked(p *peer) {
 	if s.peers[p.addr] == p {
 		delete(s.peers, p.addr)
 		p.place.Leave()
+		p.place = router.Place{}
 		s.leaving++
 	}
 }

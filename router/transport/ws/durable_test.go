@@ -5,35 +5,15 @@ package ws_test
 import (
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"path/filepath"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/clasp-studio/clasp/router"
+	"github.com/clasp-studio/clasp/router/internal/kit"
 	"github.com/clasp-studio/clasp/router/wire"
 )
-
-// pulled copies the files of a running router, as they are after a power cut: the journal
-// first, since what leaves it is in the database before.
-func pulled(t testing.TB, path string) string {
-	t.Helper()
-	to := filepath.Join(t.TempDir(), "state.db")
-	for _, suffix := range []string{".journal0", ".journal1", ""} {
-		b, err := os.ReadFile(path + suffix)
-		if suffix != "" && os.IsNotExist(err) {
-			continue
-		}
-		if err == nil {
-			err = os.WriteFile(to+suffix, b, 0o600)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	return to
-}
 
 // epoch is how far a crash moves revisions.
 const epoch = 1 << 20
@@ -93,7 +73,7 @@ func TestCommit(t *testing.T) {
 	reader.expectError(t, wire.CodeNotFound)
 	c.quiet(t)
 
-	copied := pulled(t, path)
+	copied := kit.Pulled(t, path)
 	t.Run("is on disk", func(t *testing.T) {
 		g := start(t, durable(t, copied))
 		c := g.dial(t)
@@ -315,7 +295,7 @@ func TestCommitRace(t *testing.T) {
 	control.finish(t, want, 4, addresses)
 	reading.Wait()
 
-	copied := pulled(t, path)
+	copied := kit.Pulled(t, path)
 	t.Run("is on disk", func(t *testing.T) {
 		g := start(t, durable(t, copied))
 		c := g.join(t)

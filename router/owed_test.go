@@ -14,11 +14,11 @@ func TestTidyKeepsWhatIsBeingSent(t *testing.T) {
 	entry := func(i int) *paramEntry {
 		return table.FindOrCreate(fmt.Appendf(nil, "/p/%d", i), func(string) param.Strategy { return param.LastWriteWins })
 	}
-	var d dirty
+	var d owed
 	sending, vanished := entry(0), entry(1)
 	d.add(sending)
 	d.add(vanished)
-	d.order = d.order[1:] // as catchUp does
+	d.next() // as catchUp does
 	table.Discard(vanished)
 	for i := 2; d.has(vanished); i++ {
 		if i > 10_000 {

@@ -1,0 +1,4 @@
+package quic
+
+// Serve lets a test choose the buffers of the socket.
+var Serve = serve
