@@ -17,8 +17,7 @@ type row struct {
 	Old       []byte     `json:"old,omitempty"` // of the token before, good while this one is fresh: not used yet
 	OldUntil  time.Time  `json:"old_until,omitzero"`
 	RenewedAt time.Time  `json:"renewed_at,omitzero"`
-	Source    netip.Addr `json:"source,omitzero"`     // where it came from
-	Tokenless bool       `json:"tokenless,omitempty"` // approved over a session whose client may have no place for a token
+	Addr      netip.Addr `json:"addr,omitzero"` // where it came from
 	Revoked   time.Time  `json:"revoked,omitzero"`
 }
 
@@ -57,7 +56,7 @@ func (r *Registry) lapsed(d *device, now time.Time) bool {
 		return false
 	}
 	keep := unconfirmedFor
-	if r.settings.Enabled {
+	if r.settings.Enabled && d.Tokenless { // who has a token to show, and does not, has no use for the grace
 		keep = max(keep, r.settings.Grace)
 	}
 	return now.Sub(d.lastSign()) >= keep

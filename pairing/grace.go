@@ -11,34 +11,30 @@ import (
 
 // caller is who a device without a token seems to be.
 type caller struct {
-	name   string // key of what it calls itself
-	source netip.Addr
+	name string // key of what it calls itself
+	addr netip.Addr
 }
 
-func (o Origin) caller() caller { return caller{key(o.Name), o.Source} }
+// caller is by the full address: all of a LAN can share the /64 that Source is.
+func (o Origin) caller() caller { return caller{key(o.Name), o.Addr} }
 
-// within reports whether a source may be in a prefix, or be an address. The source of an
-// IPv6 device is its /64, so nothing finer can be told.
-func within(from string, source netip.Addr) bool {
-	prefix, err := netip.ParsePrefix(from)
-	if err != nil {
-		addr, err := netip.ParseAddr(from)
-		if err != nil {
-			return false
-		}
-		prefix = netip.PrefixFrom(addr, addr.BitLen())
+// is reports whether both seem to be the same. Of whom the address is not known nothing is.
+func (c caller) is(other caller) bool { return c == other && c.addr.IsValid() }
+
+// within reports whether an address is in a prefix, on whatever link, or is the one that
+// from says.
+func within(from string, addr netip.Addr) bool {
+	if prefix, err := netip.ParsePrefix(from); err == nil {
+		return prefix.Contains(addr.WithZone("")) // a prefix has no zone
 	}
-	if prefix.Addr().Is6() {
-		prefix = netip.PrefixFrom(prefix.Addr(), min(prefix.Bits(), 64))
-	}
-	return prefix.Masked().Contains(source)
+	return addr.IsValid() && addr == addrOf(from)
 }
 
 // weak returns the device that may come in from there under that name alone: one whose time
 // is over only if there is no other.
 func (r *Registry) weak(o Origin, now time.Time) (found *device) {
 	for _, d := range r.devices {
-		if d.Weak && key(d.Claimed) == key(o.Name) && within(d.From, o.Source) && (found == nil || found.expired(now)) {
+		if d.Weak && key(d.Claimed) == key(o.Name) && within(d.From, o.Addr) && (found == nil || found.expired(now)) {
 			found = d
 		}
 	}
@@ -50,7 +46,7 @@ func (r *Registry) weak(o Origin, now time.Time) (found *device) {
 func (r *Registry) returning(o Origin, now time.Time) *device {
 	var found *device
 	for _, d := range r.devices {
-		if !d.Tokenless || d.Confirmed || d.Source != o.Source || key(d.Claimed) != key(o.Name) {
+		if was := (caller{key(d.Claimed), d.Addr}); !d.Tokenless || d.Confirmed || !was.is(o.caller()) {
 			continue
 		}
 		if d.online == 0 && now.Sub(d.lastSign()) >= r.settings.Grace {

@@ -167,7 +167,7 @@ func (r *Registry) missedInvite(now time.Time, o Origin) {
 
 // burn closes an invite's PIN. Its link stays good.
 func (r *Registry) burn(now time.Time, i *invite) {
-	r.spend(now, i.code.text)
+	r.spend(now, i.code.text).burned = true
 	i.code = nil
 	r.burned = now
 	r.audit(now, Event{What: "burned", Name: i.grant.Name, Detail: "invite " + i.id})
@@ -207,9 +207,18 @@ func (r *Registry) newWindow() {
 	clear(r.tried)
 }
 
-// ageLevel forgets misses that are old.
+// ageLevel forgets misses that are old. Those that are still to come, because the clock was
+// set back, count from now: else they would never be old.
 func (r *Registry) ageLevel(now time.Time) {
 	l := &r.level
+	for i, t := range l.Hour {
+		if t.After(now) {
+			l.Hour[i], r.unsavedLevel = now, true
+		}
+	}
+	if l.Began.After(now) {
+		l.Began, r.unsavedLevel = now, true
+	}
 	kept := slices.IndexFunc(l.Hour, func(t time.Time) bool { return now.Sub(t) < time.Hour })
 	if kept < 0 {
 		kept = len(l.Hour)

@@ -53,6 +53,7 @@ func (r *Registry) greetNobody(o Origin, notify func()) Answer {
 	if d := r.returning(o, now); d != nil && !r.closed {
 		a := r.open(d, now)
 		a.Weak = true
+		r.audit(now, Event{What: "returned", Source: o.Remote, Device: d.ID, Name: d.Name, Detail: "by name and address, within the grace"})
 		return Answer{Access: a}
 	}
 	if refusal := r.admissible(now, o); refusal != nil {
@@ -77,7 +78,7 @@ func (r *Registry) enterLobby(now time.Time, o Origin, notify func()) (*Visit, *
 		if k, err = r.newKnock(now, o); err != nil {
 			return nil, r.failed(now, o.Name, err)
 		}
-	} else if len(k.visits) == 0 {
+	} else {
 		k.origin = o
 	}
 	return r.visit(now, k, notify), nil
@@ -112,7 +113,7 @@ func (r *Registry) greetPIN(o Origin, text string, notify func()) Answer {
 	if err != nil {
 		return Answer{Err: r.failed(now, o.Name, err)}
 	}
-	r.useInvite(now, i, o.caller(), d.ID, "")
+	r.usePIN(now, i, o.caller(), d.ID, "")
 	t := r.token(d, token)
 	return Answer{Access: r.open(d, now), Token: &t}
 }
@@ -128,24 +129,35 @@ func (r *Registry) greetAwait(now time.Time, o Origin, i *invite, notify func())
 		return Answer{Err: r.failed(now, o.Name, err)}
 	}
 	k.state, k.grant = StateAwait, i.grant
-	k.greeting = r.useInvite(now, i, o.caller(), "", k.id)
+	k.greeting = r.usePIN(now, i, o.caller(), "", k.id)
 	return Answer{Visit: r.visit(now, k, notify)}
 }
 
 // resume takes back a device whose connection was lost: it shows the PIN again that it has
 // used. Anybody else is told that the PIN is over, which costs no attempt.
+//
+// The PIN was on a screen, so this proves little more than a name and an address do: such a
+// session is weak, and what is never given by a PIN alone is not given by its second use.
 func (r *Registry) resume(now time.Time, o Origin, over *spent, notify func()) Answer {
-	if over.used && over.by == o.caller() && now.Before(over.resume) {
+	if over.used && over.by.is(o.caller()) && now.Before(over.resume) {
 		if d := r.devices[over.device]; d != nil && !r.lapsed(d, now) {
 			if refusal := r.entitled(d, now); refusal != nil {
 				return Answer{Err: refusal}
 			}
-			return Answer{Access: r.open(d, now)}
+			if p, err := r.profile(d.Profile); err != nil || p.NoPIN {
+				return Answer{Err: overCode(over)}
+			}
+			a := r.open(d, now)
+			a.Weak = true
+			r.audit(now, Event{What: "resumed", Source: o.Remote, Device: d.ID, Name: d.Name, Detail: "by the PIN that it has used"})
+			return Answer{Access: a}
 		}
-		if k := r.knock(over.knock); k != nil && k.pending() && k.greeting == over {
+		if k := r.knock(over.knock); k != nil && k.pending() && k.greeting == over && len(k.visits) == 0 {
 			if refusal := r.seat(now, o); refusal != nil {
 				return Answer{Err: refusal}
 			}
+			k.origin = o
+			r.audit(now, Event{What: "resumed", Source: o.Remote, Name: o.Name, Detail: "request " + k.id + ", by the PIN that it has used"})
 			return Answer{Visit: r.visit(now, k, notify)}
 		}
 	}

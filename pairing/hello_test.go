@@ -184,26 +184,30 @@ func TestUDP(t *testing.T) {
 
 func TestWeakDevices(t *testing.T) {
 	k := start(t, func(o *pairing.Options) { o.Grace = 0 })
-	for from, source := range map[string]string{"10.0.0.40/32": "10.0.0.40", "10.1.0.0/16": "10.1.2.3", "fd00:1:2:3:4:5:6:7/128": "fd00:1:2:3::"} {
+	for prefix, addr := range map[string]string{"10.0.0.40/32": "10.0.0.40", "10.1.0.0/16": "10.1.2.3", "fd00:1:2:3:4:5:6:7/128": "fd00:1:2:3:4:5:6:7", "fe80::7/128": "fe80::7%eth0"} {
 		k.configure(func(s *pairing.Settings) { s.Enabled = true })
-		name := "mat " + strings.NewReplacer("/", "-", ":", "-").Replace(from)
-		d, err := k.Allow(pairing.Grant{Name: name, Profile: "sensor", By: "ann"}, netip.MustParsePrefix(from))
+		name := "mat " + strings.NewReplacer("/", "-", ":", "-").Replace(prefix)
+		d, err := k.Allow(pairing.Grant{Name: name, Profile: "sensor", By: "ann"}, netip.MustParsePrefix(prefix))
 		k.must(err)
 		if !d.Weak || !d.Confirmed || d.Lifetime != pairing.LifetimeForever || !d.Expires.IsZero() {
 			t.Errorf("%+v", d)
 		}
 		k.configure(func(s *pairing.Settings) { s.Enabled = false }) // known devices come in
-		o := pairing.Origin{Name: name, Source: netip.MustParseAddr(source), Transport: "tcp"}
+		o := from(name, addr)
+		o.Transport = "tcp"
 		a := k.Hello(o, "", nil)
 		if a.Access == nil || !a.Access.Weak || len(a.Access.Read) != 0 || a.Access.Write[0] != "/sensors/"+name+"/**" {
-			t.Fatalf("%s: %+v", from, a)
+			t.Fatalf("%s: %+v", prefix, a)
 		}
 		o.Name += "!"
 		if a := k.Hello(o, "", nil); a != (pairing.Answer{}) {
 			t.Errorf("another name: %+v", a)
 		}
-		if a := k.Hello(pairing.Origin{Name: name, Source: netip.MustParseAddr("10.9.9.9")}, "", nil); a != (pairing.Answer{}) {
+		if a := k.Hello(from(name, "10.9.9.9"), "", nil); a != (pairing.Answer{}) {
 			t.Errorf("another address: %+v", a)
+		}
+		if a := k.Hello(from(name, netip.MustParseAddr(addr).Next().String()), "", nil); a.Access != nil && strings.HasSuffix(prefix, "/128") {
+			t.Errorf("%s lets another host of its /64 in: %+v", prefix, a)
 		}
 	}
 }

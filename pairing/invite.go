@@ -85,7 +85,7 @@ func (r *Registry) mayOpenPIN(now time.Time) error {
 		return complain(ErrConflict, "a PIN was just guessed at too often: try again in %d s", seconds(wait))
 	}
 	if n := len(r.openPINs()); n >= r.settings.MaxPINs {
-		return complain(ErrConflict, "%d of %d PINs is open: close it first, or give the link", n, r.settings.MaxPINs)
+		return complain(ErrConflict, "%d of %d PINs is open: close it first with 'clasp invite --close', or make an invite without one", n, r.settings.MaxPINs)
 	}
 	return nil
 }
@@ -131,13 +131,23 @@ func (r *Registry) takeInvite(now time.Time, i *invite) (pin, secret *spent) {
 	return pin, secret
 }
 
-// useInvite ends an invite that who has used, and returns what is remembered of its PIN.
-func (r *Registry) useInvite(now time.Time, i *invite, who caller, device, knock string) *spent {
+// useInvite ends an invite that has made a device, or will when the operator agrees, and
+// returns what is remembered of its PIN. Both faces say from now on that it was used.
+func (r *Registry) useInvite(now time.Time, i *invite, device string) *spent {
 	pin, secret := r.takeInvite(now, i)
-	for _, over := range []*spent{pin, secret} {
-		if over != nil {
-			over.used, over.by, over.device, over.knock = true, who, device, knock
-		}
+	secret.used, secret.device = true, device
+	if pin != nil {
+		pin.used = true
+	}
+	return pin
+}
+
+// usePIN is useInvite by its PIN: who has typed that may come again with it. Of an invite that
+// was used by its link the PIN, on the same screen, must let nobody in.
+func (r *Registry) usePIN(now time.Time, i *invite, who caller, device, knock string) *spent {
+	pin := r.useInvite(now, i, device)
+	if pin != nil { // else its time was over while the disk wrote
+		pin.by, pin.device, pin.knock = who, device, knock
 	}
 	return pin
 }
@@ -195,6 +205,6 @@ func (r *Registry) Redeem(o Origin, secret string) (Token, *Error) {
 	if err != nil {
 		return Token{}, r.failed(now, o.Name, err)
 	}
-	r.useInvite(now, i, o.caller(), d.ID, "")
+	r.useInvite(now, i, d.ID)
 	return r.token(d, text), nil
 }

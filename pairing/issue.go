@@ -24,6 +24,8 @@ func (r *Registry) issue(now time.Time, n newcomer) (*device, string, error) {
 	switch {
 	case err != nil:
 		return nil, "", err
+	case g.Weak && !n.from.IsValid() && !o.Addr.IsValid():
+		return nil, "", complain(ErrInvalid, "the address of %q is not known, so it cannot be let in by it", o.Name)
 	case g.Weak && p.NoPIN:
 		return nil, "", complain(ErrInvalid, "the profile %s is not given to a device that shows no token", p.Name)
 	}
@@ -43,8 +45,8 @@ func (r *Registry) issue(now time.Time, n newcomer) (*device, string, error) {
 	w := row{Device: Device{
 		ID: id, Name: r.unique(Clean(cmp.Or(g.Name, claimed))), Claimed: claimed, Profile: p.Name,
 		Lifetime: cmp.Or(g.Lifetime, LifetimeSliding), Weak: g.Weak, Confirmed: g.Weak, Transport: o.Transport,
-		CreatedBy: clean(g.By), CreatedAt: now, CreatedFrom: o.Remote,
-	}, Source: o.Source, Tokenless: n.tokenless}
+		CreatedBy: clean(g.By), CreatedAt: now, CreatedFrom: o.Remote, Tokenless: n.tokenless,
+	}, Addr: o.Addr}
 	switch w.Lifetime {
 	case LifetimeShow:
 		w.Expires = now.Add(showLength)
@@ -59,7 +61,7 @@ func (r *Registry) issue(now time.Time, n newcomer) (*device, string, error) {
 	} else if n.from.IsValid() {
 		w.From = n.from.String()
 	} else {
-		w.From = o.Source.String()
+		w.From = o.Addr.String()
 	}
 	if err := r.save(w); err != nil {
 		return nil, "", err

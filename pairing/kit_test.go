@@ -72,7 +72,11 @@ func open(t testing.TB, o pairing.Options, c *clock) *kit {
 	if o.Random == nil {
 		o.Random = rand.NewChaCha8([32]byte{byte(seed.Add(1))})
 	}
+	first := o.Audit
 	o.Audit = func(e pairing.Event) {
+		if first != nil {
+			first(e)
+		}
 		k.mu.Lock()
 		defer k.mu.Unlock()
 		k.events = append(k.events, e)
@@ -135,6 +139,7 @@ func (k *kit) said(what string, n int) {
 }
 
 func (k *kit) heard(what string) (n int) {
+	k.Audited()
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for _, e := range k.events {
@@ -147,6 +152,7 @@ func (k *kit) heard(what string) (n int) {
 
 // all is what has been audited, and endings what sessions were ended.
 func (k *kit) all() []pairing.Event {
+	k.Audited()
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return slices.Clone(k.events)
@@ -167,7 +173,12 @@ func (k *kit) sessionsEnded(what string) {
 
 // from is a device at an address.
 func from(name, addr string) pairing.Origin {
-	return pairing.Origin{Name: name, Source: netip.MustParseAddr(addr), Remote: addr + ":5000", Transport: "ws"}
+	ip := netip.MustParseAddr(addr)
+	source := ip
+	if ip.Is6() {
+		source = netip.PrefixFrom(ip.WithZone(""), 64).Masked().Addr()
+	}
+	return pairing.Origin{Name: name, Addr: ip, Source: source, Remote: netip.AddrPortFrom(ip, 5000).String(), Transport: "ws"}
 }
 
 // other makes a device of its own address for each number.

@@ -1,4 +1,4 @@
-// Knocks: rows on the operator's screen, each with the visits that stand behind it.
+// Knocks: rows on the operator's screen, each with the visit that stands behind it.
 
 package pairing
 
@@ -19,11 +19,12 @@ type knock struct {
 	grant     Grant  // what the right code of an invite has given, until the operator agrees
 	greeting  *spent // that code, if it came in a HELLO: its device may come back with it
 
-	visits []*Visit
-	since  time.Time
-	shown  time.Time // on the operator's screen from then on
-	seen   bool      // it has been there
-	empty  time.Time // nobody has stood behind it since then; zero = somebody does
+	visits  []*Visit // none while its device is away, else one
+	issuing bool     // the disk writes its device: nobody else may come to stand behind it
+	since   time.Time
+	shown   time.Time // on the operator's screen from then on
+	seen    bool      // it has been there
+	empty   time.Time // nobody has stood behind it since then; zero = somebody does
 
 	deviceCode [sha256.Size]byte // of a request over HTTP
 	over       time.Time         // when a request over HTTP was settled
@@ -141,9 +142,12 @@ func (r *Registry) settle(now time.Time, k *knock, state State, outcome string) 
 	r.listChanged()
 }
 
-// accept makes a device of those visits of a row. When it fails nothing has changed.
+// accept makes a device of a row, and lets in who stands behind it, if that one has not left
+// while the disk wrote. When it fails nothing has changed.
 func (r *Registry) accept(now time.Time, k *knock, g Grant) (*device, error) {
+	k.issuing = true
 	d, text, err := r.issue(now, newcomer{Origin: k.origin, grant: g, tokenless: !k.overHTTP() && !g.Weak})
+	k.issuing = false
 	if err != nil {
 		return nil, err
 	}
@@ -175,30 +179,6 @@ func (r *Registry) activate(k *knock) {
 	for _, v := range k.visits {
 		r.notify(v)
 	}
-}
-
-// split leaves the other visits of a row to a row of their own: the right code lets in the
-// one that typed it.
-func (r *Registry) split(now time.Time, v *Visit) error {
-	k := v.knock
-	if len(k.visits) == 1 {
-		return nil
-	}
-	rest, err := r.newKnock(now, k.origin)
-	if err != nil {
-		return err
-	}
-	rest.want = k.want
-	for _, other := range slices.Clone(k.visits) {
-		if other != v {
-			other.knock = rest
-			rest.visits = append(rest.visits, other)
-			r.notify(other)
-		}
-	}
-	k.visits = []*Visit{v}
-	r.unveil(now, rest)
-	return nil
 }
 
 // notifyWaiting tells all whose status depends on whether an invite PIN is open.

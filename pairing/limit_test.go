@@ -418,32 +418,6 @@ func TestSeatsOfASource(t *testing.T) {
 	}
 }
 
-func TestKnocksAreMerged(t *testing.T) {
-	k := start(t)
-	a, b := k.lobby(from("iPad", "10.0.0.1")), k.lobby(from("IPAD", "10.0.0.1"))
-	rows := k.Knocks()
-	if len(rows) != 1 || rows[0].Sessions != 2 || a.Status().ID != b.Status().ID {
-		t.Fatalf("%+v", rows)
-	}
-	_, err := k.Approve(rows[0].ID, pairing.Grant{})
-	k.must(err)
-	k.state(a, pairing.StateIssued)
-	k.state(b, pairing.StateIssued)
-	if n := k.device(a.Access().Device).Online; n != 2 {
-		t.Errorf("%d online", n)
-	}
-
-	// The right code lets in the session that typed it, and no other.
-	a, code := k.picked(from("desk", "10.0.0.2"))
-	b = k.lobby(from("desk", "10.0.0.2"))
-	k.ok(b.PIN(code))
-	k.state(b, pairing.StateIssued)
-	k.state(a, pairing.StateWaiting)
-	if a.Status().ID == b.Status().ID || a.Status().Match == b.Status().Match {
-		t.Error("the rest of the row looks like the one that was let in")
-	}
-}
-
 func TestOneRowIn10s(t *testing.T) {
 	k := start(t)
 	for n := range 50 {

@@ -2,16 +2,14 @@
 
 package pairing
 
-import (
-	"slices"
-	"time"
-)
+import "time"
 
-// reuse returns the row of a caller that was here, or still is. What only its operator and
-// one session have agreed on is not shared with another session.
+// reuse returns the row that a caller has left, for it to come back to. While somebody stands
+// behind a row, or it is about to be let in, it is that session's alone: a name and an
+// address do not make another session the one whose match code was compared.
 func (r *Registry) reuse(who caller) *knock {
 	for _, k := range r.knocks {
-		if k.pending() && k.state != StateAwait && !k.overHTTP() && k.origin.caller() == who {
+		if k.pending() && !k.issuing && k.state != StateAwait && !k.overHTTP() && len(k.visits) == 0 && k.origin.caller().is(who) {
 			return k
 		}
 	}
@@ -37,11 +35,11 @@ func (r *Registry) seat(now time.Time, o Origin) *Error {
 			if mine {
 				here++
 			}
-			if k.state == StateCode || k.state == StateAwait {
+			if k.state == StateCode || k.state == StateAwait || k.issuing {
 				continue // the operator is at it
 			}
 			quiet := now.Sub(v.heard) >= quietAfter
-			again := k.origin.caller() == o.caller()
+			again := k.origin.caller().is(o.caller())
 			if mine && (quiet || again) && (oldestHere == nil || v.heard.Before(oldestHere.heard)) {
 				oldestHere = v
 			}
@@ -65,8 +63,8 @@ func (r *Registry) seat(now time.Time, o Origin) *Error {
 	return nil
 }
 
-// dismiss ends one visit: the others of its row stay. One over HTTP can be asked about for a
-// while.
+// dismiss ends a visit. One over HTTP can be asked about for a while. The row of another does
+// not stay: whoever took its seat must not get the match code that the operator has compared.
 func (r *Registry) dismiss(now time.Time, v *Visit) {
 	if v.knock.overHTTP() {
 		r.settle(now, v.knock, StateTimeout, outcomeTimeout)
@@ -76,18 +74,15 @@ func (r *Registry) dismiss(now time.Time, v *Visit) {
 	r.requests[outcomeTimeout]++
 	r.notify(v)
 	r.remove(now, v)
+	r.hide(now, v.knock)
+	r.drop(v.knock)
 }
 
-// remove takes a visit from its row. One that nobody stands behind any more stays for a
-// while, for a device whose connection was lost; its code does not.
+// remove takes a visit from its row. The row stays for a while, for a device whose connection
+// was lost; its code does not.
 func (r *Registry) remove(now time.Time, v *Visit) {
 	k := v.knock
-	k.visits = slices.DeleteFunc(k.visits, func(other *Visit) bool { return other == v })
-	if len(k.visits) > 0 {
-		r.listChanged()
-		return
-	}
-	k.empty = now
+	k.visits, k.empty = nil, now
 	if k.state == StateCode || k.state == StateAwait && k.greeting == nil {
 		r.hide(now, k)
 		k.state, k.grant = StateWaiting, Grant{}

@@ -30,6 +30,9 @@ func (r *Registry) Devices() []Device {
 // Where that is a part of the rights, sessions of the device have to come again.
 func (r *Registry) Rename(ref, name, by string) (Device, error) {
 	return r.alter(ref, func(now time.Time, d *device) error {
+		if clean(name) == "" {
+			return complain(ErrInvalid, "a device needs a name that can be shown")
+		}
 		name, old := Clean(name), d.Name
 		if other := r.named(name); other != nil && other != d || r.devices[key(name)] != nil {
 			return complain(ErrConflict, "another device has the name %q", name)
@@ -81,25 +84,38 @@ func (r *Registry) alter(ref string, f func(time.Time, *device) error) (Device, 
 // Revoke removes a device and ends its sessions. That is so even when it returns an error
 // of kind ErrStorage: then the device is back when the router starts again, unless the disk
 // has been found in order before.
+//
+// Its sessions end first: a disk that is slow, be it with what somebody else does, does not
+// keep them.
 func (r *Registry) Revoke(ref, by string) (Device, error) {
-	r.io.Lock()
+	gone, err := r.revokeOne(ref, by)
+	if err != nil {
+		return Device{}, err
+	}
+	return gone, r.saveRevoked()
+}
+
+func (r *Registry) revokeOne(ref, by string) (Device, error) {
 	now := r.enter()
-	defer r.end()
+	defer r.leave()
 	d, err := r.find(ref)
 	if err != nil {
 		return Device{}, err
 	}
 	r.revoke(now, d, by)
-	return d.shown(), r.saveRevoked()
+	return d.shown(), nil
 }
 
 // RevokeAll removes all devices but those that keep has a true for, and returns those
 // removed. keep must not call back. Errors are as with Revoke.
 func (r *Registry) RevokeAll(by string, keep func(Device) bool) ([]Device, error) {
-	r.io.Lock()
+	gone := r.revokeMany(by, keep)
+	return gone, r.saveRevoked()
+}
+
+func (r *Registry) revokeMany(by string, keep func(Device) bool) (gone []Device) {
 	now := r.enter()
-	defer r.end()
-	var gone []Device
+	defer r.leave()
 	for _, d := range r.devices {
 		if keep == nil || !keep(d.shown()) {
 			gone = append(gone, d.shown())
@@ -107,10 +123,14 @@ func (r *Registry) RevokeAll(by string, keep func(Device) bool) ([]Device, error
 		}
 	}
 	slices.SortFunc(gone, func(a, b Device) int { return strings.Compare(key(a.Name), key(b.Name)) })
-	return gone, r.saveRevoked()
+	return gone
 }
 
+// saveRevoked brings to the disk what memory knows already.
 func (r *Registry) saveRevoked() error {
+	r.io.Lock()
+	r.enter()
+	defer r.end()
 	if err := r.save(); err != nil {
 		return complain(ErrStorage, "revoked, but that is not on disk yet and would be lost if the router stopped now: %v", err)
 	}

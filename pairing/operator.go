@@ -24,7 +24,7 @@ func (r *Registry) shownKnock(k *knock) Knock {
 	shown := Knock{
 		ID: k.id, Name: k.origin.Name, Kind: k.origin.Kind, Want: slices.Clone(k.want), Remote: k.origin.Remote,
 		Transport: k.origin.Transport, Encrypted: k.origin.Encrypted, Match: k.match, State: k.state, Since: k.since,
-		Sessions: len(k.visits), Profile: k.grant.Profile,
+		Sessions: r.sharing(k), Profile: k.grant.Profile,
 	}
 	if k.code != nil {
 		shown.Code, shown.Expires = k.code.text, k.code.until
@@ -33,6 +33,16 @@ func (r *Registry) shownKnock(k *knock) Knock {
 		shown.Known = d.ID
 	}
 	return shown
+}
+
+// sharing counts the sessions that wait under a row's name.
+func (r *Registry) sharing(k *knock) (n int) {
+	for _, other := range r.knocks {
+		if other.pending() && key(other.origin.Name) == key(k.origin.Name) {
+			n += len(other.visits)
+		}
+	}
+	return n
 }
 
 // undecided finds a row that the operator means.

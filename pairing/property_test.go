@@ -249,8 +249,8 @@ func (p *play) check() {
 		if row.Transport == "http" {
 			https++
 		} else {
-			sessions += row.Sessions
-			of[row.Remote] += row.Sessions
+			sessions++
+			of[row.Remote]++
 		}
 		if (row.Code != "") != (row.State == pairing.StateCode) {
 			p.t.Fatalf("%+v", row)

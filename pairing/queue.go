@@ -17,6 +17,13 @@ func (q *queue) add(call func()) {
 	q.mu.Unlock()
 }
 
+// waiting is how many calls nobody has begun with.
+func (q *queue) waiting() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.calls)
+}
+
 // run makes the calls, unless somebody is at it: then that one goes on with ours. So they
 // keep their order, and what a call adds comes after it.
 func (q *queue) run() {

@@ -20,15 +20,15 @@ type Options struct {
 	RouterName string
 	Now        func() time.Time // nil = time.Now
 	Random     io.Reader        // nil = crypto/rand
-	Audit      func(Event)      // nil = nobody listens; called without the lock held, in order
+	Audit      func(Event)      // nil = nobody listens; called in order by a goroutine of its own, it may wait
 }
 
 // Registry holds everything. Its methods may be called by any goroutine.
 //
 // It has two locks. io is taken first, by everything that writes to the file or could let
 // somebody in; it is held while the disk works. mu guards the memory and is let go then: a
-// slow disk holds up those who pair, and no device that comes with its token. Whoever is to
-// be told is told when both are free.
+// slow disk holds up those who pair, and no device that comes with its token. A revocation
+// takes io only to be written down. Whoever is to be told is told when both are free.
 type Registry struct {
 	o    Options
 	salt []byte // of hashes that are for this process only
@@ -63,7 +63,9 @@ type Registry struct {
 	onKnock  func()
 	closed   bool
 
-	said queue
+	said queue // callbacks, none of which waits
+	log  queue // lines of the audit log
+	lost int   // of those, since the log was stuck
 }
 
 // Open reads the devices' file, or makes it. A file that is damaged, of a newer version or
@@ -131,7 +133,7 @@ func (r *Registry) load(kept kept) {
 }
 
 // Close writes down when devices were last seen, and closes the file. Later calls find a
-// Registry that lets nobody in.
+// Registry that lets nobody in. It waits 2 s at the most for an Audit that is stuck.
 func (r *Registry) Close() error {
 	r.io.Lock()
 	r.enter()
@@ -139,13 +141,19 @@ func (r *Registry) Close() error {
 		r.end()
 		return nil
 	}
-	r.noteOnline(r.o.Now())
+	now := r.o.Now()
+	r.noteOnline(now)
 	err := r.save()
 	r.closed = true
 	close(r.stop)
 	err = errors.Join(err, r.file.close())
+	r.confessLost(now)
 	r.end()
 	<-r.stopped
+	select {
+	case <-r.audited():
+	case <-time.After(auditPatience):
+	}
 	return err
 }
 
@@ -208,14 +216,6 @@ func (r *Registry) end() {
 	r.mu.Unlock()
 	r.io.Unlock()
 	r.said.run()
-}
-
-// audit says what has happened.
-func (r *Registry) audit(now time.Time, e Event) {
-	if r.o.Audit != nil {
-		e.Time, e.Operator = now, clean(e.Operator)
-		r.said.add(func() { r.o.Audit(e) })
-	}
 }
 
 // listChanged tells who draws the list of knocks.

@@ -53,7 +53,8 @@ func (r *Registry) Timeout() time.Duration {
 }
 
 // Configure changes the settings, whole or not at all. Open codes stay as they are unless
-// pairing goes off, which closes them; requests end when they are not taken any more.
+// pairing goes off or the policy is the operator's word alone, which closes them: links stay
+// with the latter. Requests end when they are not taken any more.
 // Sessions of devices whose rights are others now have to come again.
 func (r *Registry) Configure(s Settings) error {
 	s, profiles, err := checked(s)
@@ -78,6 +79,9 @@ func (r *Registry) Configure(s Settings) error {
 			r.takeInvite(now, r.invites[0])
 		}
 	}
+	if s.Policy == PolicyOperator {
+		r.closeCodes(now)
+	}
 	if !s.Enabled || !s.Lobby {
 		for _, k := range slices.Clone(r.knocks) {
 			if k.pending() && (!s.Enabled || k.greeting == nil) {
@@ -86,4 +90,22 @@ func (r *Registry) Configure(s Settings) error {
 		}
 	}
 	return nil
+}
+
+// closeCodes closes all codes: who has typed one that is over is told so.
+func (r *Registry) closeCodes(now time.Time) {
+	for _, i := range r.openPINs() {
+		r.spend(now, i.code.text)
+		i.code = nil
+		r.audit(now, Event{What: "code_closed", Name: i.grant.Name, Detail: "invite " + i.id})
+	}
+	for _, k := range r.knocks {
+		if k.state == StateCode {
+			r.hide(now, k)
+			k.state = StateWaiting
+			r.audit(now, Event{What: "code_closed", Source: k.origin.Remote, Name: k.origin.Name, Detail: "request " + k.id})
+		}
+	}
+	r.notifyWaiting()
+	r.listChanged()
 }

@@ -13,6 +13,7 @@ type spent struct {
 	sum    [sha256.Size]byte
 	until  time.Time // forgotten then
 	used   bool
+	burned bool      // guessed at too often
 	by     caller    // who used it,
 	device string    // and which device that made,
 	knock  string    // or which knock, if the operator has to agree too

@@ -25,10 +25,11 @@ func (r *Registry) newToken(w *row) (string, error) {
 }
 
 // replaceToken is newToken that leaves the token before good: until a time, and in any case
-// until the new one is used. One that was never used is not worth keeping.
-func (r *Registry) replaceToken(w *row, until time.Time) (string, error) {
+// until the new one is used. One that was never used is not worth keeping, as long as the one
+// before it is still good.
+func (r *Registry) replaceToken(w *row, now, until time.Time) (string, error) {
 	old := w.Hash
-	if w.Fresh && w.Old != nil {
+	if w.Old != nil && w.oldGood(now) {
 		old = w.Old
 	}
 	text, err := r.newToken(w)
@@ -52,9 +53,17 @@ func deviceOf(text string) (id string, ok bool) {
 func (w *row) matches(text string, now time.Time) (good, newest bool) {
 	sum := sha256.Sum256([]byte(text))
 	newest = subtle.ConstantTimeCompare(w.Hash, sum[:]) == 1
-	old := subtle.ConstantTimeCompare(w.Old, sum[:]) == 1 && w.Fresh && (w.OldUntil.IsZero() || now.Before(w.OldUntil))
+	old := subtle.ConstantTimeCompare(w.Old, sum[:]) == 1 && w.oldGood(now)
 	return newest || old, newest
 }
+
+// oldGood reports whether the token before, if there is one, is good too.
+func (w *row) oldGood(now time.Time) bool {
+	return w.Fresh && (w.OldUntil.IsZero() || now.Before(w.OldUntil))
+}
+
+// settle has the newest token be the only one.
+func (w *row) settle() { w.Confirmed, w.Fresh, w.Old, w.OldUntil = true, false, nil, time.Time{} }
 
 // What who shows a token is told.
 const (
@@ -123,10 +132,13 @@ func (r *Registry) greetToken(text string) Answer {
 	return Answer{Access: r.open(d, now)}
 }
 
-// used notes that a device has shown its newest token. When the disk fails it is let in all
-// the same, and a later save notes it.
+// used notes that a device has shown its newest token: whoever can is no weak device from now
+// on. When the disk fails it is let in all the same, and a later save notes it.
 func (r *Registry) used(d *device, now time.Time) {
-	settled := func(w *row) { w.Confirmed, w.Fresh, w.Old, w.OldUntil = true, false, nil, time.Time{} }
+	settled := func(w *row) {
+		w.settle()
+		w.Weak, w.From = false, ""
+	}
 	if r.change(d, settled) != nil {
 		settled(&d.row)
 		r.unsaved[d.ID] = true
@@ -150,8 +162,8 @@ func (r *Registry) Token(text string) (*Access, *Error) {
 	return r.access(d), nil
 }
 
-// Confirm says that a device has shown or stored its token: it stays. Errors are of kind
-// ErrUnknown or ErrStorage.
+// Confirm says that a device has shown or stored its token: it stays, and the token before a
+// renewed one does not. Errors are of kind ErrUnknown or ErrStorage.
 func (r *Registry) Confirm(device string) error {
 	r.io.Lock()
 	now := r.enter()
@@ -163,6 +175,10 @@ func (r *Registry) confirm(now time.Time, id string) error {
 	d := r.devices[id]
 	if d == nil || r.lapsed(d, now) {
 		return complain(ErrUnknown, "no device has the ID %q", clean(id))
+	}
+	// What the operator was shown is not meant: that the device may never have seen.
+	if renewed := d.Fresh && !d.OldUntil.IsZero(); renewed {
+		return r.change(d, (*row).settle)
 	}
 	if d.Confirmed {
 		return nil
@@ -186,12 +202,12 @@ func (r *Registry) Renew(device string) (Token, *Error) {
 	if d.Weak {
 		return Token{}, refuse(CodeUnauthorized, "This device comes in without a token. Ask the operator for one")
 	}
-	if wait := d.RenewedAt.Add(renewEvery).Sub(now); wait > 0 {
+	if wait := d.RenewedAt.Add(renewEvery).Sub(now); wait > 0 && wait <= renewEvery { // more: the clock was set back
 		refusal := refuse(CodeRate, "The token was renewed a moment ago. Try again in %d s", seconds(wait))
 		refusal.RetryAfter = wait
 		return Token{}, refusal
 	}
-	t, err := r.retoken(d, func(w *row) time.Time {
+	t, err := r.retoken(d, now, func(w *row) time.Time {
 		w.RenewedAt = now
 		return now.Add(oldTokenFor)
 	})
@@ -215,7 +231,7 @@ func (r *Registry) Reissue(ref, by string) (Token, error) {
 	if d.expired(now) {
 		return Token{}, complain(ErrConflict, "the time of %q is over: revoke it and let it in again", d.Name)
 	}
-	t, err := r.retoken(d, func(*row) time.Time { return time.Time{} })
+	t, err := r.retoken(d, now, func(*row) time.Time { return time.Time{} })
 	if err == nil {
 		r.audit(now, Event{What: "reissued", Operator: by, Device: d.ID, Name: d.Name})
 	}
@@ -224,9 +240,9 @@ func (r *Registry) Reissue(ref, by string) (Token, error) {
 
 // retoken gives a device another token. until alters its row besides, and says how long the
 // token before is good.
-func (r *Registry) retoken(d *device, until func(*row) time.Time) (Token, error) {
+func (r *Registry) retoken(d *device, now time.Time, until func(*row) time.Time) (Token, error) {
 	next := d.row
-	text, err := r.replaceToken(&next, until(&next))
+	text, err := r.replaceToken(&next, now, until(&next))
 	if err != nil {
 		return Token{}, err
 	}

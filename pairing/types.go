@@ -41,7 +41,8 @@ type Profile struct {
 // until Clean has made them harmless, which the Registry does.
 type Origin struct {
 	Name, Kind string
-	Source     netip.Addr // whom its failures count for: an IPv4 address, the /64 of an IPv6 address
+	Addr       netip.Addr // the full address, unmapped, with its zone: who it is; the zero one is nobody's
+	Source     netip.Addr // whom its failures and seats count for: an IPv4 address, the /64 of an IPv6 address
 	Remote     string     // its address, for people
 	Transport  string     // "ws", "quic", "tcp" or "http"
 	Encrypted  bool
@@ -125,7 +126,7 @@ type Knock struct {
 	Code      string    // while one is shown: only for a terminal or an admin client
 	Expires   time.Time // of the code
 	Since     time.Time
-	Sessions  int    // knocks of one device are one row
+	Sessions  int    // that wait under this name, this one too: above 1 only the match code tells which is whose
 	Profile   string // what the invite gives whose PIN it has typed, "" = none
 	Known     string // ID of a device with this name, "" = none: a second one may be another's
 }
@@ -155,7 +156,8 @@ type Device struct {
 	LastSeen    time.Time `json:"last_seen,omitzero"`
 	Expires     time.Time `json:"expires,omitzero"`
 	Confirmed   bool      `json:"confirmed"`
-	Online      int       `json:"online"` // sessions it has now
+	Tokenless   bool      `json:"tokenless,omitempty"` // approved over a session whose client may have no place for a token
+	Online      int       `json:"online"`              // sessions it has now
 }
 
 // Overview is how pairing stands.

@@ -37,8 +37,8 @@ func (v *Visit) Status() Status {
 	defer r.leave()
 	k := v.knock
 	s := Status{State: v.state(), ID: k.id, Match: k.match, RouterID: r.o.RouterID, RouterName: r.o.RouterName}
-	if v.access != nil {
-		s.Profile = v.access.Profile
+	if d := r.devices[k.device]; d != nil {
+		s.Profile = d.Profile
 	}
 	switch s.State {
 	case StateCode:
@@ -56,14 +56,20 @@ func (v *Visit) Status() Status {
 	return s
 }
 
-// Access returns what the device may do once it is StateIssued or StateActive, else nil. It
-// is the same each time, and for a session it counts as one of the device until Left or
-// Leave.
+// Access returns what the device may do now, once it is StateIssued or StateActive, else nil.
+// It is the same each time until the device has other rights. For a session the latest one
+// counts as one of the device until Left or Leave.
 func (v *Visit) Access() *Access {
 	v.r.enter()
 	defer v.r.leave()
-	if s := v.state(); s != StateIssued && s != StateActive {
+	if s := v.state(); s != StateIssued && s != StateActive || v.access == nil {
 		return nil
+	}
+	d := v.r.devices[v.knock.device]
+	if a := v.r.access(d); !a.same(v.access) || a.Name != v.access.Name || a.Profile != v.access.Profile {
+		a.Weak = v.access.Weak
+		a.session, v.access.session = v.access.session, false
+		v.access = a
 	}
 	return v.access
 }
@@ -75,7 +81,7 @@ func (v *Visit) Request(name, kind string, want []string) *Error {
 	r := v.r
 	now := r.enter()
 	defer r.leave()
-	if !v.pending() || v.state() != StateWaiting {
+	if !v.pending() || v.knock.issuing || v.state() != StateWaiting {
 		return refuse(CodeClosed, "This cannot be changed any more")
 	}
 	v.heard = now
@@ -144,7 +150,10 @@ func (v *Visit) PIN(pin string) *Error {
 
 // overCode is the answer to a code that is over.
 func overCode(over *spent) *Error {
-	if !over.used {
+	switch {
+	case over.burned:
+		return refuse(CodePINExpired, "This code was guessed at too often. Ask the operator for another one")
+	case !over.used:
 		return refuse(CodePINExpired, "The time of this code is over. Ask the operator for another one")
 	}
 	refusal := refuse(CodePINExpired, "Code already used. Paste the device token instead")
@@ -157,9 +166,6 @@ func (r *Registry) tryRequest(now time.Time, v *Visit, text string) *Error {
 	k := v.knock
 	source := k.origin.Source
 	if k.code.is(text) {
-		if err := r.split(now, v); err != nil {
-			return r.failed(now, k.origin.Name, err)
-		}
 		refusal := r.typed(now, k, Grant{By: k.by})
 		if over := r.spentCode(text); over != nil {
 			over.used = refusal == nil
@@ -180,8 +186,8 @@ func (r *Registry) tryRequest(now time.Time, v *Visit, text string) *Error {
 	r.failures[kindRequest]++
 	r.audit(now, Event{What: "miss", Source: k.origin.Remote, Name: k.origin.Name, Detail: "request " + k.id})
 	if left == 0 {
-		r.hide(now, k)
-		k.state = StateBurned
+		r.spend(now, k.code.text).burned = true
+		k.code, k.state = nil, StateBurned
 		r.audit(now, Event{What: "burned", Source: k.origin.Remote, Name: k.origin.Name, Detail: "request " + k.id})
 		r.listChanged()
 	}
@@ -215,13 +221,10 @@ func (r *Registry) typed(now time.Time, k *knock, g Grant) *Error {
 
 // acceptInvite lets a visit in that has typed an invite's PIN.
 func (r *Registry) acceptInvite(now time.Time, v *Visit, i *invite) *Error {
-	if err := r.split(now, v); err != nil {
-		return r.failed(now, v.knock.origin.Name, err)
-	}
 	k := v.knock
 	refusal := r.typed(now, k, i.grant)
 	if refusal == nil {
-		r.useInvite(now, i, k.origin.caller(), k.device, k.id)
+		r.usePIN(now, i, k.origin.caller(), k.device, k.id)
 	}
 	return refusal
 }
@@ -237,13 +240,14 @@ func (v *Visit) ended() *Error {
 	return refuse(CodePINExpired, "The time of this request is over. Send a new one")
 }
 
-// Token returns the device's token, within a minute of issue and until Done.
+// Token returns the device's token, within a minute of issue and until Done, with the rights
+// that it gives now.
 func (v *Visit) Token() (Token, *Error) {
 	v.r.enter()
 	defer v.r.leave()
 	switch state := v.state(); {
 	case state == StateIssued && v.knock.token.Text != "":
-		return v.knock.token, nil
+		return v.r.token(v.r.devices[v.knock.device], v.knock.token.Text), nil
 	case state == StateIssued || state == StateActive:
 		return Token{}, refuse(CodePINExpired, "The token is not shown any more. Ask the operator for another one")
 	case v.pending():

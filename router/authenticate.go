@@ -7,8 +7,10 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"strings"
 	"sync/atomic"
 	"time"
+	"unicode/utf8"
 
 	"github.com/clasp-studio/clasp/router/auth"
 	"github.com/clasp-studio/clasp/router/wire"
@@ -214,4 +216,16 @@ func (s *Session) endRevoked(b *batch) {
 
 func (s *Session) revoked() bool {
 	return s.token != nil && (s.token.over.Load() || s.router.auth.Load().Verifier.Revoked(s.token.id))
+}
+
+// maxSubject is how many characters of a token's subject are kept, for logs and lists.
+const maxSubject = 128
+
+// shorten keeps the first characters of a subject. Its memory is its own, so the
+// token it came in can go.
+func shorten(subject string) string {
+	if utf8.RuneCountInString(subject) <= maxSubject {
+		return subject
+	}
+	return strings.Clone(string([]rune(subject)[:maxSubject]))
 }

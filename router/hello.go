@@ -3,10 +3,9 @@ package router
 import (
 	"crypto/rand"
 	"fmt"
-	"strings"
 	"time"
-	"unicode/utf8"
 
+	"github.com/clasp-studio/clasp/pairing"
 	"github.com/clasp-studio/clasp/router/address"
 	"github.com/clasp-studio/clasp/router/wire"
 )
@@ -17,9 +16,6 @@ const helloTimeout = 10 * time.Second
 // maxHello is how many bytes a message may have before HELLO has been taken: it holds a name and
 // a token, and peers that nobody knows yet must not cost more.
 const maxHello = 32 << 10
-
-// maxName is how many characters of a client's name are kept, for logs and lists.
-const maxName = 128
 
 // features are the signal types this router serves.
 const features = wire.FeatureParam | wire.FeatureEvent | wire.FeatureStream | wire.FeatureGesture | wire.FeatureTimeline
@@ -53,7 +49,7 @@ func (s *Session) greet(b *batch, payload []byte) {
 		s.end(b, ReasonVersion, wire.CodeVersion, fmt.Sprintf("version %d is not spoken here: this router speaks version %d", m.Version, wire.Version))
 		return
 	}
-	s.name = shorten(string(m.Name))
+	s.name = harmless(m.Name)
 	s.said.Store(true)
 	s.id = NewID()
 	if !s.pair(b, m.Token) {
@@ -134,11 +130,11 @@ func NewID() string {
 	return fmt.Sprintf("%x-%x-%x-%x-%x", u[0:4], u[4:6], u[6:8], u[8:10], u[10:])
 }
 
-// shorten keeps the first characters of a name. Its memory is its own, so the
-// message it came in can go.
-func shorten(name string) string {
-	if utf8.RuneCountInString(name) <= maxName {
-		return name
+// harmless is a name that can be shown wherever logs are: whatever would draw over other text or
+// turn it round is gone. Some clients say none.
+func harmless(name []byte) string {
+	if len(name) == 0 {
+		return ""
 	}
-	return strings.Clone(string([]rune(name)[:maxName]))
+	return pairing.Clean(string(name))
 }

@@ -18,9 +18,11 @@ const (
 	// lobbyRate is how many messages a second are looked at.
 	lobbyRate = 20
 	// lobbyBytes is how much it may ask for, in all: its subscriptions and what it says below
-	// pairingRoot. What is passed over costs nothing and counts for nothing, or a fader that is
-	// moved while its operator is waited for would end the session.
+	// pairingRoot. What is passed over does not count, or a fader that is moved while its operator
+	// is waited for would end the session.
 	lobbyBytes = 64 << 10
+	// lobbyFlow is how much may come in a second, whatever it is: a thousand moves of a fader.
+	lobbyFlow = 64 << 10
 	// lobbyNoticeEvery is the least time between two answers to what is passed over, in µs.
 	lobbyNoticeEvery = 1e6
 )
@@ -29,6 +31,7 @@ const (
 type lobby struct {
 	rate    bucket
 	pings   bucket
+	flow    bucket
 	bytes   int
 	noticed int64 // µs, monotonic; 0 = never
 
@@ -41,10 +44,14 @@ type parked struct {
 	payload []byte
 }
 
-// heeds counts a message, or what is none, against the rate. One beyond it is passed over. What
-// keeps a connection alive counts apart: a fader that is moved must not have its client believe
+// heeds counts a message, or what is none, against the rates. One beyond that of messages is passed
+// over; one beyond that of bytes ends the session, since to read on is what it costs. What keeps a connection alive counts apart: a fader that is moved must not have its client believe
 // that the router has gone.
 func (g *guest) heeds(b *batch, payload []byte) bool {
+	if !g.lobby.flow.take(b.now, len(payload), lobbyFlow) {
+		g.s.end(b, ReasonPairingBusy, wire.CodeLimit, fmt.Sprintf("Over the limit of %d bytes a second for a session that waits to be let in.", lobbyFlow))
+		return false
+	}
 	rate := &g.lobby.rate
 	if len(payload) > 0 && (wire.Type(payload[0]) == wire.TypePing || wire.Type(payload[0]) == wire.TypeSync) {
 		rate = &g.lobby.pings

@@ -8,6 +8,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"strings"
 	"sync"
 	"time"
@@ -20,6 +21,9 @@ import (
 // devicePrefix begins a device's token. Its secret cannot be guessed, so that it may come
 // from a source that anybody may have invented.
 const devicePrefix = "clp_"
+
+// foreignPage is the answer to a page of another site that shows no token.
+const foreignPage = "A page of another site is let in by a token alone: show one, or list the site in security.allowed_origins."
 
 // refusedByPairing is the label of HELLOs that pairing has turned away.
 const refusedByPairing = "pairing"
@@ -34,19 +38,27 @@ func (s *Session) pair(b *batch, token []byte) bool {
 	}
 	text := auth.Bare(string(token))
 	switch {
-	case s.peer.Forgeable && !strings.HasPrefix(text, devicePrefix):
-		return false // not over UDP: guesses of a PIN would count for whomever they pretend to be
 	case text == "" && !r.auth.Load().Required:
 		return false // everybody is let in
+	case strings.HasPrefix(text, devicePrefix):
+	case s.peer.Forgeable:
+		return false // not over UDP: guesses of a PIN would count for whomever they pretend to be
+	case s.peer.Foreign && text == "":
+		// Its name and address are those of the device that it was opened on.
+		s.turnAwayGuest(b, &pairing.Error{Code: pairing.CodeUnauthorized, Message: foreignPage})
+		return true
+	case s.peer.Foreign:
+		return false // nor may it guess at a PIN
 	}
 	g := &guest{s: s}
 	g.mu.Lock() // what changes meanwhile is looked at behind WELCOME
 	defer g.mu.Unlock()
 	since := r.endings.open()
 	defer r.endings.close()
-	b.flush() // what pairing writes down takes its time
+	b.flush()                                   // what pairing writes down takes its time
+	at, _ := netip.ParseAddrPort(s.peer.Remote) // of no device where there is none
 	answer := r.pairing.Hello(pairing.Origin{
-		Name: s.name, Source: s.peer.Source, Remote: s.peer.Remote, Transport: s.peer.Transport, Encrypted: s.peer.Encrypted,
+		Name: s.name, Addr: at.Addr().Unmap(), Source: s.peer.Source, Remote: s.peer.Remote, Transport: s.peer.Transport, Encrypted: s.peer.Encrypted,
 	}, text, g.poke)
 	b.clock(r)
 	switch {

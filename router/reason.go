@@ -64,7 +64,7 @@ var reasons = [...]struct {
 	ReasonUnpaired:       {"unpaired", 4401, "no token that this router accepts"},
 	ReasonGrantEnded:     {"grant_ended", 4401, "the time for which this device was let in has ended"},
 	ReasonPINInvalid:     {"pin_invalid", 4401, "the PIN is wrong"},
-	ReasonPINExpired:     {"pin_expired", 4401, "the code has expired or been used"},
+	ReasonPINExpired:     {"pin_expired", 4401, "code already used or expired: paste the device token, or ask for another code"},
 	ReasonPairingClosed:  {"pairing_closed", 4403, "nobody new is let in now"},
 	ReasonPairingDenied:  {"pairing_denied", 4403, "the operator has said no"},
 	ReasonTransport:      {"transport_not_allowed", 4403, "this device may not come over this transport"},

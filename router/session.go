@@ -33,10 +33,11 @@ type Conn interface {
 // Peer describes the other end of a connection.
 type Peer struct {
 	Transport string     // "ws", for logs and metrics
-	Remote    string     // address of the client, for logs
+	Remote    string     // address and port of the client, for logs; a device that shows no token is known by it
 	Source    netip.Addr // whom its failures count for: an IPv4 address, the /64 of an IPv6 address; zero where there are none
 	Forgeable bool       // Source may have been invented by somebody else: its failures count apart (section 10)
 	Encrypted bool       // nobody on the way can read along
+	Foreign   bool       // a page of another site, which a browser may have opened for whoever wrote it: it pairs by a device's token alone
 	Framing   Framing
 	Ping      []byte // bytes that make a live client answer, nil = none
 	Deep      bool   // writing takes more stack than a new goroutine has: one flusher stays, and keeps what it has grown

@@ -74,6 +74,16 @@ func TestValidateKeys(t *testing.T) {
 	}
 }
 
+// TestValidateProfiles: what no server would start with, wherever it is, is an error.
+func TestValidateProfiles(t *testing.T) {
+	yaml := filepath.Join(t.TempDir(), "clasp.yaml")
+	write(t, yaml, "server:\n  security:\n    pairing: {enabled: true, profiles: {\"a\\u202eb\": {read: [/**]}}}\n")
+	stdout, stderr, code := clasp(t, nil, "config", "validate", yaml)
+	if code != 78 || stdout != "" || !strings.HasPrefix(stderr, yaml+":3:") || strings.Count(stderr, "not a name that can be shown") != 1 {
+		t.Errorf("exit code %d, %q, %s", code, stdout, stderr)
+	}
+}
+
 // TestSecretWarnings: what makes a secret easy to get at is said, and the secret is not.
 func TestSecretWarnings(t *testing.T) {
 	const short, long = "tiger", "tiger and elephant and crocodiles"

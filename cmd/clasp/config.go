@@ -151,6 +151,9 @@ func loadConfig(stderr io.Writer, given config.Given) (*config.Loaded, error) {
 	if err != nil {
 		return loaded, reportProblems(stderr, err)
 	}
+	if problems := pairingProblems(loaded); len(problems) > 0 {
+		return loaded, reportProblems(stderr, problems)
+	}
 	return loaded, nil
 }
 

@@ -131,12 +131,20 @@ func (c *connection) connectWithin() time.Duration {
 	return time.Duration(c.timeout)
 }
 
-// stoppable returns a context that ends with SIGINT or SIGTERM. A second signal
-// ends the process at once.
+// stoppable returns a context that ends with SIGINT, SIGTERM or the terminal (SIGHUP, unless
+// nohup is to outlive it). A second SIGINT or SIGTERM ends the process at once; a second
+// SIGHUP does not, since the kernel and the shell send one each.
 func stoppable(cmd *cobra.Command) (context.Context, context.CancelFunc) {
-	ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
+	standing, hungUp := cmd.Context(), func() {}
+	if !signal.Ignored(syscall.SIGHUP) {
+		standing, hungUp = signal.NotifyContext(standing, syscall.SIGHUP)
+	}
+	ctx, stop := signal.NotifyContext(standing, os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
-	return ctx, stop
+	return ctx, func() {
+		stop()
+		hungUp()
+	}
 }
 
 // explain adds to an error what to do about it.
@@ -154,7 +162,7 @@ func (c *connection) explain(err error) error {
 		return exitError{exitUsage, fmt.Errorf("%w; and discover:[NAME] finds a router on the local network", err)}
 	case errors.Is(err, client.ErrBadOptions):
 		return exitError{exitUsage, err}
-	case errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, connectionRefused):
+	case nothingListens(err):
 		return fmt.Errorf("nothing listens at %s: start a router there with 'clasp server', or name another one with --url", c.url)
 	case tlsAdvice(err) != "":
 		return fmt.Errorf("%w\n%s", err, tlsAdvice(err))
@@ -165,6 +173,10 @@ func (c *connection) explain(err error) error {
 	default:
 		return err
 	}
+}
+
+func nothingListens(err error) bool {
+	return errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, connectionRefused)
 }
 
 // tlsAdvice says what to do about a certificate that is not trusted, "" about any other error.

@@ -15,6 +15,9 @@ import (
 // inviteEvery is how often the router is asked what has become of an invite.
 const inviteEvery = 300 * time.Millisecond
 
+// allInvites stands for the ID of each.
+const allInvites = "all"
+
 // inviteCommand is one run of clasp invite.
 type inviteCommand struct {
 	cmd    *cobra.Command
@@ -22,6 +25,7 @@ type inviteCommand struct {
 	grant  grantFlags
 
 	noPIN, linkOnly, noWait, ascii, asJSON bool
+	close                                  string // ID of an invite, or allInvites
 }
 
 func newInviteCommand() *cobra.Command {
@@ -34,8 +38,12 @@ a link that is also drawn as a QR code for a phone's camera. Whoever uses one of
 first is in; then, or after the time of --pairing-timeout, all of them are void.
 
 The command waits for that, and takes the invite back if it is stopped before (Ctrl-C).
+One that is left open (--no-wait) is listed by 'clasp paired list' and taken back with
+--close.
+
 It acts on the running router of this machine, which must have --pairing. PIN and link
-are shown on a terminal only, unless --json asks for them.
+are shown on a terminal only, unless --json asks for them. A link needs no further word of
+the operator's, whatever security.pairing.approval says: show it to nobody else.
 
 Exit codes: 0 the device is in, or the invite was taken back; 1 nobody came.`,
 		Example: `  clasp invite --name "FOH iPad" --profile operator
@@ -50,12 +58,17 @@ Exit codes: 0 the device is in, or the invite was taken back; 1 nobody came.`,
 	flags.BoolVar(&c.noWait, "no-wait", false, "Leave the invite open and come back at once")
 	flags.BoolVar(&c.ascii, "ascii", false, "Draw the QR code with # instead of half blocks")
 	flags.BoolVar(&c.asJSON, "json", false, "Print JSON, one line for the invite and one for what became of it")
+	flags.StringVar(&c.close, "close", "", "Make none: take back the open one with this `ID`, or all of them without one")
+	flags.Lookup("close").NoOptDefVal = allInvites
 	c.router.addFlags(cmd)
 	cmd.RunE = func(*cobra.Command, []string) error { return c.run() }
 	return cmd
 }
 
 func (c *inviteCommand) run() error {
+	if c.close != "" {
+		return c.closeOpen()
+	}
 	if err := maySecret(c.cmd, "a PIN or a link", c.asJSON); err != nil {
 		return err
 	}
@@ -159,6 +172,35 @@ func (c *inviteCommand) over(invite *inviteView) error {
 		return err
 	}
 	return printIn(c.cmd, invite.Device, false)
+}
+
+// closeOpen takes back what earlier runs have left open.
+func (c *inviteCommand) closeOpen() error {
+	var view pairingView
+	if err := c.router.ask(c.cmd.Context(), c.cmd, pairingRoute, "", nil, &view); err != nil {
+		return err
+	}
+	closed := 0
+	for _, i := range view.Invites {
+		if c.close != allInvites && c.close != i.ID {
+			continue
+		}
+		if err := c.takeBack(i.ID); err != nil {
+			return err
+		}
+		closed++
+		if _, err := fmt.Fprintf(c.cmd.OutOrStdout(), "the invite %s is taken back\n", shown(i.ID)); err != nil {
+			return err
+		}
+	}
+	switch {
+	case closed > 0:
+		return nil
+	case c.close != allInvites:
+		return fmt.Errorf("no open invite has the ID %q", c.close)
+	}
+	c.say("there was no open invite")
+	return nil
 }
 
 // takeBack closes the invite. The command may have been stopped: it has a time of its own.

@@ -44,6 +44,10 @@ Without an invite the router's operator has to answer. Compare the match code th
 printed here with the one that the operator sees, or type the PIN that the operator reads
 out to you.
 
+What stands on a command line is seen by every user of this machine (ps) and kept by the
+shell, a PIN and the link of an invite too. Both are good once and for minutes only. Where
+that is too much, leave --pin out and type the PIN, or give it by stdin with --pin -.
+
 The token is kept in clasp/tokens in the directory for this user's configuration, in a file
 that only this user can read.
 
@@ -60,7 +64,7 @@ Exit codes: 0 this machine is in; 1 it is not.`,
 	flags := cmd.Flags()
 	flags.StringVar(&p.router.name, "name", "", "`NAME` of this machine, for the operator (default that of the computer)")
 	flags.StringArrayVar(&p.want, "want", nil, "Say what it is for: `RIGHT` as in write:/lights/**; the operator sees it and decides")
-	flags.StringVar(&p.pin, "pin", "", "The `PIN` of an invite, or - to read it from stdin when one is wanted")
+	flags.StringVar(&p.pin, "pin", "", "The `PIN` of an invite, or - to read it from stdin when one is wanted, which keeps it out of the list of processes")
 	flags.StringVar(&p.router.ca, "ca", "", "PEM `FILE` of the authority that signed the certificate of a wss router, trusted instead of the system's (environment: CLASP_CA)")
 	flags.Var(&p.router.timeout, "timeout", "Give up after this long, 0 for never")
 	cmd.RunE = func(_ *cobra.Command, args []string) error { return p.run(args[0]) }
@@ -188,6 +192,8 @@ func (p *pairCommand) explain(err error) error {
 		return fmt.Errorf("%s: %w", p.ws, err)
 	case errors.As(err, &refused):
 		return err
+	case nothingListens(err):
+		return fmt.Errorf("nothing listens at %s: see that the router runs there, with --pairing", p.ws)
 	}
 	return p.router.explain(err)
 }

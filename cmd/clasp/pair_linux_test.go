@@ -236,8 +236,8 @@ func TestPairNot(t *testing.T) {
 	router = startPairing(t)
 	m.url = router.url
 	asking, _ = m.asks(t)
-	if code := asking.interrupt(t); code != 1 {
-		t.Errorf("Ctrl-C: exit code %d", code)
+	if code := asking.interrupt(t); code != 1 || !strings.HasSuffix(asking.stderr.String(), "clasp: stopped; the request is taken back\n") {
+		t.Errorf("Ctrl-C: exit code %d, %s", code, &asking.stderr)
 	}
 	if list := router.list(t); len(list.Waiting)+len(list.Devices) > 0 {
 		t.Errorf("after Ctrl-C there are %+v", list)
@@ -251,7 +251,7 @@ func TestPairNot(t *testing.T) {
 	m.fails(t, nil, "used already", "pair", used)
 	m.fails(t, nil, "does not know this invite", "pair", m.url+"#"+strings.Repeat("A", 22))
 	m.fails(t, nil, "no CLASP router, or one without --pairing", "pair", startRouter(t).url)
-	m.fails(t, nil, "nothing listens at ws://127.0.0.1:1", "pair", "ws://127.0.0.1:1")
+	m.fails(t, nil, "nothing listens at ws://127.0.0.1:1: see that the router runs there, with --pairing", "pair", "ws://127.0.0.1:1")
 	for _, url := range []string{"tcp://localhost", "localhost:7330", "ws://me:secret@localhost", "http://localhost/p#%zz"} {
 		if _, stderr, code := clasp(t, nil, "pair", url); code != 2 || strings.Contains(stderr, "secret") {
 			t.Errorf("%s: exit code %d, %s", url, code, stderr)
@@ -411,7 +411,12 @@ func TestSubWaits(t *testing.T) {
 	if len(waiting) != 1 || !strings.Contains(sub.stderr.String(), "match code "+waiting[0].Match+"; 'clasp pair "+m.url+"' gets") {
 		t.Fatalf("the operator sees %+v, it says %s", waiting, &sub.stderr)
 	}
-	router.operator(t, "paired", "approve", waiting[0].ID)
+	if out := router.operator(t, "paired", "approve", waiting[0].ID); !regexp.MustCompile(`default, while it is here; if it uses its token, until 20\d\d-`).MatchString(out) {
+		t.Errorf("approve: %s", out)
+	}
+	if out := router.operator(t, "paired", "list"); !strings.Contains(out, "while it is here; if it uses its token, until 20") || !strings.Contains(out, "WITHOUT TOKEN: back by name and address") {
+		t.Errorf("list:\n%s", out)
+	}
 	desk := router.machine(t)
 	desk.pairs(t, router, "desk")
 	desk.succeeds(t, "set", "/a", "1")

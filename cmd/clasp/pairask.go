@@ -53,8 +53,12 @@ func (p *pairCommand) ask(ctx context.Context, about pairAbout) (pairToken, erro
 	if err != nil {
 		d.leave()
 	}
-	if errors.Is(ctx.Err(), context.DeadlineExceeded) && token.Token == "" {
+	switch {
+	case ctx.Err() == nil || token.Token != "":
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
 		err = errors.New("nobody has let this machine in in time: ask the operator, and try again")
+	default:
+		err = errors.New("stopped; the request is taken back")
 	}
 	return token, err
 }
@@ -69,7 +73,8 @@ func (d *pairDialog) knock(ctx context.Context, body any) error {
 		if !errors.As(err, &refused) || refused.status != http.StatusTooManyRequests || refused.RetryAfter == 0 {
 			return err
 		}
-		d.say("%s: trying again in %d s", refused, refused.RetryAfter)
+		why, _, _ := strings.Cut(refused.Error(), ". Try again") // this command does that
+		d.say("%s: trying again in %d s", why, refused.RetryAfter)
 		select {
 		case <-ctx.Done():
 			return refused

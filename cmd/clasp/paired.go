@@ -44,6 +44,7 @@ once. A device is named by its name or its ID.`,
 
 // pairedList is what clasp paired list --json prints.
 type pairedList struct {
+	Invites []inviteView `json:"invites"` // open ones, without their secrets
 	Waiting []knockView  `json:"waiting"`
 	Devices []deviceView `json:"devices"`
 }
@@ -53,14 +54,14 @@ func newPairedListCommand() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:     "list",
-		Short:   "List the devices, and above them those that wait",
+		Short:   "List the devices, and above them open invites and those that wait",
 		Example: "  clasp paired list\n  clasp paired list --json | jq '.devices[].name'",
 	}
 	router.addFlags(cmd)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "Print JSON")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		var view pairingView
-		list := pairedList{Waiting: []knockView{}, Devices: []deviceView{}}
+		list := pairedList{Invites: []inviteView{}, Waiting: []knockView{}, Devices: []deviceView{}}
 		if err := router.ask(cmd.Context(), cmd, pairingRoute, "", nil, &view); err != nil {
 			return err
 		}
@@ -68,9 +69,16 @@ func newPairedListCommand() *cobra.Command {
 			return err
 		}
 		list.Waiting = append(list.Waiting, view.Knocks...)
+		for _, i := range view.Invites {
+			i.PIN, i.Links = "", nil // whoever made it has seen them
+			list.Invites = append(list.Invites, i)
+		}
 		out := cmd.OutOrStdout()
 		if asJSON {
 			return printJSON(out, list)
+		}
+		if err := printInvites(out, list.Invites); err != nil {
+			return err
 		}
 		if err := printWaiting(out, list.Waiting); err != nil {
 			return err
@@ -85,6 +93,23 @@ func newPairedListCommand() *cobra.Command {
 		return printDevices(out, list.Devices, time.Now())
 	}
 	return cmd
+}
+
+// printInvites prints those that are open, nothing if none is.
+func printInvites(w io.Writer, invites []inviteView) error {
+	if len(invites) == 0 {
+		return nil
+	}
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	_, _ = fmt.Fprintln(table, "INVITE\tNAME\tPROFILE\tUNTIL") // Flush has the error
+	for _, i := range invites {
+		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", shown(i.ID), shown(i.Name), shown(i.Profile), clock(i.Expires))
+	}
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	_, err := fmt.Fprint(w, "Take back with 'clasp invite --close=ID'\n\n")
+	return err
 }
 
 // printWaiting prints those that wait, nothing if nobody does.
@@ -102,6 +127,9 @@ func printWaiting(w io.Writer, knocks []knockView) error {
 		state := strings.ReplaceAll(string(k.State), "_", " ")
 		if k.Known != "" {
 			state += ", a device has this name already"
+		}
+		if k.Sessions > 1 {
+			state += fmt.Sprintf(", %d sessions", k.Sessions)
 		}
 		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", shown(k.ID), shown(k.Match), shown(k.Name), shown(k.Remote), shown(transport), shown(state))
 	}
@@ -141,8 +169,12 @@ func remarks(d *pairing.Device) string {
 	if d.Weak {
 		list = append(list, "WEAK: by name and address "+shown(d.From)+" alone")
 	}
-	if !d.Confirmed {
-		list = append(list, "has not used its token yet")
+	switch {
+	case d.Confirmed:
+	case d.Tokenless:
+		list = append(list, "WITHOUT TOKEN: back by name and address for a while after it leaves (reconnect_grace), then forgotten; 'clasp paired token' makes one to put in")
+	default:
+		list = append(list, "has not used its token yet, and is forgotten 10 minutes after it leaves unless it does")
 	}
 	return strings.Join(list, "; ")
 }

@@ -67,7 +67,7 @@ func TestPaired(t *testing.T) {
 	desk.succeeds(t, "set", "/a", "3", "--token", fresh.Token)
 	desk.fails(t, nil, "(error 300)", "set", "/a", "4")
 
-	router.refused(t, "no device has the name or ID", "paired", "revoke-all", "--keep", "desk", "--keep", "nobody")
+	router.refused(t, "clasp: no device has the name or ID", "paired", "revoke-all", "--keep", "desk", "--keep", "nobody")
 	if names := router.names(t); names != "Balcony, desk, mat" {
 		t.Errorf("devices: %s", names)
 	}
@@ -117,7 +117,7 @@ func TestPairAllow(t *testing.T) {
 	if out := router.operator(t, "paired", "list"); !strings.Contains(out, "WEAK: by name and address 127.0.0.1") {
 		t.Errorf("list:\n%s", out)
 	}
-	router.refused(t, "neither an address", "pair", "allow", "--name", "x", "--from", "home")
+	router.refused(t, `clasp: "home" is neither an address`, "pair", "allow", "--name", "x", "--from", "home")
 	if _, _, code := clasp(t, nil, "pair", "allow", "--port", router.port, "--name", "x"); code != 2 {
 		t.Errorf("without --from: exit code %d", code)
 	}

@@ -39,7 +39,7 @@ type grantFlags struct {
 func (g *grantFlags) addFlags(cmd *cobra.Command, otherwise string) {
 	g.lifetime = choice{words: []string{string(pairing.LifetimeShow), string(pairing.LifetimeSliding), string(pairing.LifetimeForever)}}
 	cmd.Flags().StringVar(&g.name, "name", "", "`NAME` of the device "+otherwise)
-	cmd.Flags().StringVar(&g.profile, "profile", "", "What it may do: the `PROFILE` viewer, operator, sensor, admin or one of the configuration (default \"default\")")
+	cmd.Flags().StringVar(&g.profile, "profile", "", "What it may do: the `PROFILE` viewer (reads), operator (reads and writes everything, as default does), sensor, admin or one of the configuration (default \"default\")")
 	addChoice(cmd, &g.lifetime, "lifetime", "How long it is let in: 12 hours, until it stays away for 30 days (the default), or until it is revoked")
 }
 
@@ -56,8 +56,17 @@ func grouped(pin string) string {
 // clock is a time of today as people say it.
 func clock(at time.Time) string { return at.Local().Format(time.TimeOnly) }
 
-// lasts says how long a device is let in.
+// lasts says how long a device is let in. One that has no token to show as far as is known
+// has the time it was given only once it shows one.
 func lasts(d *pairing.Device) string {
+	if d.Tokenless && !d.Confirmed {
+		return "while it is here; if it uses its token, " + given(d)
+	}
+	return given(d)
+}
+
+// given is the time that the operator gave.
+func given(d *pairing.Device) string {
 	switch {
 	case d.Lifetime == pairing.LifetimeForever:
 		return "until it is revoked"

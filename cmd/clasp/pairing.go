@@ -76,7 +76,7 @@ func devicesError(err error) error {
 	switch {
 	case errors.As(err, new(*store.InUseError)):
 		return exitError{exitDataInUse, fmt.Errorf("%w (security.pairing.file)", err)}
-	case errors.Is(err, store.ErrNotWritable), errors.Is(err, fs.ErrPermission):
+	case errors.Is(err, store.ErrNotWritable), errors.Is(err, fs.ErrPermission), errors.Is(err, fs.ErrNotExist):
 		return exitError{exitNotWritable, fmt.Errorf("%w: see that this user may write there, or choose another file (security.pairing.file)", err)}
 	}
 	return err

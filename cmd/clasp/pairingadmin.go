@@ -4,6 +4,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -55,6 +56,19 @@ func (p *pairingAdmin) routes(mux *http.ServeMux) {
 	}
 }
 
+// refusal is an error of a kind of package pairing's, which its text does not name.
+type refusal struct {
+	text string
+	kind error
+}
+
+func (r *refusal) Error() string { return r.text }
+func (r *refusal) Unwrap() error { return r.kind }
+
+func refuse(kind error, format string, args ...any) error {
+	return &refusal{fmt.Sprintf(format, args...), kind}
+}
+
 func statusOf(err error) int {
 	switch {
 	case errors.Is(err, pairing.ErrInvalid):
@@ -80,7 +94,7 @@ func read[T any](r *http.Request) (body T, err error) {
 		err = errors.New("there is more behind it")
 	}
 	if err != nil {
-		err = fmt.Errorf("%w: read the request: %w", pairing.ErrInvalid, err)
+		err = refuse(pairing.ErrInvalid, "read the request: %v", err)
 	}
 	return body, err
 }
@@ -153,7 +167,7 @@ func (p *pairingAdmin) shownInvite(i pairing.Invite) (inviteView, error) {
 	}
 	g := i.Grant
 	return inviteView{
-		ID: i.ID, State: inviteOpen, Name: g.Name, Profile: g.Profile, Lifetime: g.Lifetime,
+		ID: i.ID, State: inviteOpen, Name: g.Name, Profile: g.Profile, Lifetime: cmp.Or(g.Lifetime, pairing.LifetimeSliding),
 		PIN: i.PIN, Links: links, Expires: i.Expires,
 	}, nil
 }
@@ -207,7 +221,7 @@ func prefixOf(text string) (netip.Prefix, error) {
 	}
 	address, err := netip.ParseAddr(text)
 	if err != nil {
-		return netip.Prefix{}, fmt.Errorf("%w: %q is neither an address (10.0.0.40) nor a network (10.0.0.0/24)", pairing.ErrInvalid, text)
+		return netip.Prefix{}, refuse(pairing.ErrInvalid, "%q is neither an address (10.0.0.40) nor a network (10.0.0.0/24)", text)
 	}
 	return netip.PrefixFrom(address.WithZone(""), address.BitLen()), nil
 }
@@ -233,7 +247,7 @@ func (p *pairingAdmin) find(ref string) (pairing.Device, error) {
 			return all[i], nil
 		}
 	}
-	return pairing.Device{}, fmt.Errorf("%w: no device has the name or ID %q", pairing.ErrUnknown, pairing.Clean(ref))
+	return pairing.Device{}, refuse(pairing.ErrUnknown, "no device has the name or ID %q", pairing.Clean(ref))
 }
 
 // shown is a device, or why there is none.

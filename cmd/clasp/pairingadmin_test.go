@@ -40,31 +40,45 @@ func pairsAgain(t *testing.T, file string, args ...string) *service {
 		append([]string{"--port", "0", "--bind", "127.0.0.1", "--log-level", "trace", "--metrics", "--metrics-port", "0"}, args...)...)
 }
 
+// socket is where the operator's commands reach the router.
+func (s *service) socket(t *testing.T) string {
+	t.Helper()
+	return s.until(t, s.stdout.String, `msg="admin socket open" path=(\S+)`)[1]
+}
+
 // asked makes a call over the admin socket. The answer is an object, or a list below "".
 func (s *service) asked(t *testing.T, route, body string) (status int, answer map[string]any) {
 	t.Helper()
-	path := s.until(t, s.stdout.String, `msg="admin socket open" path=(\S+)`)[1]
+	status, answer, err := adminCall(s.socket(t), route, body)
+	if err != nil {
+		t.Fatalf("%s: %v", route, err)
+	}
+	return status, answer
+}
+
+// adminCall is asked for a router that may die.
+func adminCall(socket, route, body string) (status int, answer map[string]any, err error) {
 	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, "unix", path)
+		return new(net.Dialer).DialContext(ctx, "unix", socket)
 	}
 	method, target, _ := strings.Cut(route, " ")
 	request, err := http.NewRequest(method, "http://router"+target, strings.NewReader(body))
 	if err != nil {
-		t.Fatal(err)
+		return 0, nil, err
 	}
 	response, err := (&http.Client{Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true}}).Do(request)
 	if err != nil {
-		t.Fatal(err)
+		return 0, nil, err
 	}
 	defer response.Body.Close()
 	var v any
 	if err := json.NewDecoder(response.Body).Decode(&v); err != nil {
-		t.Fatalf("%s: %v", route, err)
+		return 0, nil, err
 	}
 	if answer, ok := v.(map[string]any); ok {
-		return response.StatusCode, answer
+		return response.StatusCode, answer, nil
 	}
-	return response.StatusCode, map[string]any{"": v}
+	return response.StatusCode, map[string]any{"": v}, nil
 }
 
 // asks is asked for what succeeds.
@@ -421,6 +435,7 @@ func TestPairingHasNoPlace(t *testing.T) {
 	}{
 		{"", 78, "pairing needs a place for its devices: give security.pairing.file"},
 		{"/proc/devices.db", 73, "choose another file (security.pairing.file)"},
+		{"/proc/nope/devices.db", 73, "choose another file (security.pairing.file)"},
 		{foreign, 1, "nothing was changed"},
 	} {
 		var environ []string

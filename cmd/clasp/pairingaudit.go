@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"os"
 	"sync"
+	"time"
 
 	"github.com/clasp-studio/clasp/pairing"
 )
@@ -31,6 +32,7 @@ type auditLog struct {
 	file    *os.File // nil before the first line, and when that failed
 	size    int64
 	failing bool
+	lost    int // events that could not be written since it failed
 }
 
 func newAuditLog(path string, log *slog.Logger) *auditLog { return &auditLog{path: path, log: log} }
@@ -40,12 +42,34 @@ func (a *auditLog) write(e pairing.Event) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if err == nil {
+		err = a.tellLost(e.Time)
+	}
+	if err == nil {
 		err = a.append(append(line, '\n'))
 	}
-	if err != nil && !a.failing {
-		a.log.Error("what happens with devices is not written down", "path", a.path, "error", err)
+	if err != nil {
+		a.lost++
+		if !a.failing {
+			a.log.Error("what happens with devices is not written down", "path", a.path, "error", err)
+		}
 	}
 	a.failing = err != nil
+}
+
+// tellLost leaves a line where lines are missing, whose time is that of the one after them.
+func (a *auditLog) tellLost(now time.Time) error {
+	if a.lost == 0 {
+		return nil
+	}
+	line, err := json.Marshal(pairing.Event{Time: now, What: "lost", Detail: fmt.Sprintf("%d events could not be written", a.lost)})
+	if err == nil {
+		err = a.append(append(line, '\n'))
+	}
+	if err == nil {
+		a.log.Warn("events with devices are missing in the audit log", "path", a.path, "events", a.lost)
+		a.lost = 0
+	}
+	return err
 }
 
 // append writes one line, to a new file if the old one is full.

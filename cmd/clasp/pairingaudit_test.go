@@ -71,7 +71,7 @@ func TestAuditEndsCutLine(t *testing.T) {
 	}
 }
 
-// TestAuditFails: that it cannot be written is said once, and it goes on when it can.
+// TestAuditFails: that it cannot be written is said once; it goes on when it can, with how many lines are missing.
 func TestAuditFails(t *testing.T) {
 	a, complaints := auditing(t)
 	if err := os.Mkdir(a.path, 0o700); err != nil {
@@ -86,7 +86,11 @@ func TestAuditFails(t *testing.T) {
 		t.Fatal(err)
 	}
 	a.write(pairing.Event{What: "issued"})
-	if text, err := os.ReadFile(a.path); err != nil || !strings.Contains(string(text), `"what":"issued"`) {
+	a.write(pairing.Event{What: "revoked"})
+	text, err := os.ReadFile(a.path)
+	lines := strings.Split(string(text), "\n")
+	if err != nil || len(lines) != 4 || !strings.Contains(lines[0], `"what":"lost","detail":"2 events could not be written"`) ||
+		!strings.Contains(lines[1], `"what":"issued"`) || !strings.Contains(lines[2], `"what":"revoked"`) {
 		t.Errorf("%s, %v", text, err)
 	}
 }

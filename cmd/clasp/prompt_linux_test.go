@@ -203,8 +203,7 @@ var knocked atomic.Uint32
 // address every ten seconds.
 func knocks(t *testing.T, address, name string) *websocket.Conn {
 	t.Helper()
-	n := knocked.Add(1)
-	from := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 1, byte(n>>8), byte(n))}}
+	from := net.Dialer{LocalAddr: &net.TCPAddr{IP: elsewhere()}}
 	dialer := websocket.Dialer{NetDialContext: from.DialContext}
 	c, response, err := dialer.Dial("ws://"+address+"/clasp", nil)
 	if err != nil {

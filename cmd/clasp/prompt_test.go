@@ -326,3 +326,22 @@ func TestPromptTells(t *testing.T) {
 		t.Errorf("the log: %s", log)
 	}
 }
+
+// TestSessionsTold: that several sessions wait as one is to be seen before they are let in.
+func TestSessionsTold(t *testing.T) {
+	k := newPromptKit(t, promptSettings)
+	for n, told := range map[int]bool{1: false, 2: true} {
+		row := pairing.Knock{ID: "k7w2", Name: "FOH", Match: "42-17", State: pairing.StateWaiting, Sessions: n}
+		k.row = row
+		var list strings.Builder
+		if err := printWaiting(&list, []knockView{knockView(row)}); err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Contains(k.text(k.now()), "2 sessions"); got != told {
+			t.Errorf("%d at the prompt: %v\n%s", n, got, k.text(k.now()))
+		}
+		if got := strings.Contains(list.String(), "2 sessions"); got != told {
+			t.Errorf("%d in the list: %v\n%s", n, got, &list)
+		}
+	}
+}

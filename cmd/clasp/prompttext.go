@@ -44,6 +44,9 @@ func (p *prompt) question(out *strings.Builder, now time.Time) {
 	if len(k.Want) > 0 {
 		fmt.Fprintf(out, "  it would like %s\n", strings.Join(k.Want, ", "))
 	}
+	if k.Sessions > 1 {
+		fmt.Fprintf(out, "  %s%d sessions%s wait under this name: compare the match code\n", boldOn, k.Sessions, boldOff)
+	}
 	if k.Known != "" {
 		out.WriteString("  a device of this name is paired already\n")
 	}

@@ -34,7 +34,12 @@ type storedToken struct {
 	Stored    time.Time `json:"stored"`
 }
 
-const tokenFileEnd = ".json"
+const (
+	tokenFileEnd = ".json"
+	newFileEnd   = ".new"
+	// staleAfter is longer than any command waits with an empty file.
+	staleAfter = 24 * time.Hour
+)
 
 // tokensDir is where the files are.
 func tokensDir() (string, error) {
@@ -58,11 +63,22 @@ func newTokenFile() (*os.File, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make the directory of tokens: %w", err)
 	}
-	f, err := os.CreateTemp(dir, "*.new") // mode 0600
+	removeStale(dir)
+	f, err := os.CreateTemp(dir, "*"+newFileEnd) // mode 0600
 	if err != nil {
 		return nil, fmt.Errorf("make a file for a token: %w", err)
 	}
 	return f, nil
+}
+
+// removeStale removes what commands that were killed have left. What cannot be removed stays.
+func removeStale(dir string) {
+	left, _ := filepath.Glob(filepath.Join(dir, "*"+newFileEnd)) // the pattern is sound
+	for _, path := range left {
+		if info, err := os.Lstat(path); err == nil && time.Since(info.ModTime()) > staleAfter {
+			_ = os.Remove(path)
+		}
+	}
 }
 
 // keepIn writes the token to a file of newTokenFile and puts that in its place, whole or not
@@ -142,16 +158,21 @@ func ofRouter(list []storedToken, id string) *storedToken {
 	return &list[i]
 }
 
+// wasAt reports whether the router was at the host of a URL. With port, that has to be the
+// same too.
+func (t *storedToken) wasAt(at *url.URL, port bool) bool {
+	return slices.ContainsFunc(t.URLs, func(text string) bool {
+		u, err := url.Parse(text)
+		return err == nil && strings.EqualFold(u.Hostname(), at.Hostname()) && (!port || u.Port() == at.Port())
+	})
+}
+
 // atHost finds the only token of a router that was at the host of a URL, nil if there are
-// several or none. With port, that has to be the same too.
+// several or none.
 func atHost(list []storedToken, at *url.URL, port bool) *storedToken {
 	var found *storedToken
 	for i := range list {
-		was := func(text string) bool {
-			u, err := url.Parse(text)
-			return err == nil && strings.EqualFold(u.Hostname(), at.Hostname()) && (!port || u.Port() == at.Port())
-		}
-		if !slices.ContainsFunc(list[i].URLs, was) {
+		if !list[i].wasAt(at, port) {
 			continue
 		}
 		if found != nil {

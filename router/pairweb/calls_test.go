@@ -250,7 +250,7 @@ func TestBusy(t *testing.T) {
 	knock := func(source, name string) *httptest.ResponseRecorder {
 		w, r := httptest.NewRecorder(), httptest.NewRequest("POST", "/pair", strings.NewReader(`{"name":"`+name+`"}`))
 		r.Header.Set("Content-Type", "application/json")
-		s.handler.Serve(w, r, netip.MustParseAddr(source))
+		s.handler.Serve(w, r, netip.MustParseAddr(source), nil)
 		return w
 	}
 	refused := func(what string, w *httptest.ResponseRecorder) {
@@ -418,6 +418,14 @@ func TestOtherSites(t *testing.T) {
 			t.Errorf("GET with %v: %d", header, a.status)
 		}
 	}
+	// A name that anybody on the LAN can answer for, though its page may be looked at.
+	rebound := map[string]string{"Host": "evil.local", "Origin": "http://evil.local", "Content-Type": "application/json"}
+	for _, path := range []string{"/pair", "/pair/invite", "/pair/invite/look", "/pair/revoke-self"} {
+		s.send(t, "POST", path, use, rebound).is(t, "POST "+path+" of a name that is not the router's", http.StatusForbidden, "access_denied")
+	}
+	if n := len(s.pairs.Knocks()); n != 0 {
+		t.Errorf("%d of them wait", n)
+	}
 	preflight := s.send(t, "OPTIONS", "/pair/invite", "", map[string]string{"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "content-type"})
 	own := s.send(t, "POST", "/pair/invite", use, map[string]string{"Content-Type": "application/json", "Origin": "http://" + s.host}).is(t, "its own page", http.StatusOK, "")
 	for _, a := range []answer{preflight, own, s.send(t, "GET", "/pair", "", nil)} {
@@ -429,6 +437,29 @@ func TestOtherSites(t *testing.T) {
 	}
 	if preflight.status < 400 {
 		t.Errorf("a preflight is answered %d", preflight.status)
+	}
+}
+
+// Who is turned away is so by its whole address, however many share what its failures count for. The addresses are invented: this
+// machine has only one.
+func TestWholeAddress(t *testing.T) {
+	s := openWithClock(t)
+	knock := func(remote string) int {
+		s.clock.move(11 * time.Second)
+		w, r := httptest.NewRecorder(), httptest.NewRequest("POST", "/pair", strings.NewReader(`{"name":"phone"}`))
+		r.Header.Set("Content-Type", "application/json")
+		r.RemoteAddr = remote
+		s.handler.Serve(w, r, netip.MustParseAddr("2001:db8::"), nil)
+		return w.Code
+	}
+	knock("[2001:db8::1]:1")
+	if err := s.pairs.Deny(s.pairs.Knocks()[0].ID, "the test"); err != nil {
+		t.Fatal(err)
+	}
+	for remote, want := range map[string]int{"[2001:db8::1]:2": http.StatusForbidden, "[2001:db8::2]:1": http.StatusAccepted} {
+		if got := knock(remote); got != want {
+			t.Errorf("%s: %d, want %d", remote, got, want)
+		}
 	}
 }
 
@@ -501,7 +532,7 @@ func TestWithout(t *testing.T) {
 	h := pairweb.New(pairweb.Options{})
 	for _, path := range []string{"/p", "/pair", "/healthz"} {
 		w := httptest.NewRecorder()
-		h.Serve(w, httptest.NewRequest("GET", path, nil), netip.Addr{})
+		h.Serve(w, httptest.NewRequest("GET", path, nil), netip.Addr{}, nil)
 		if w.Code != http.StatusNotFound {
 			t.Errorf("%s: %d", path, w.Code)
 		}

@@ -23,6 +23,7 @@ import (
 	"github.com/clasp-studio/clasp/router/internal/kit"
 	"github.com/clasp-studio/clasp/router/metrics"
 	"github.com/clasp-studio/clasp/router/pairweb"
+	"github.com/clasp-studio/clasp/router/sites"
 	"github.com/clasp-studio/clasp/router/transport/ws"
 )
 
@@ -97,7 +98,10 @@ func openPort(t *testing.T, s pairing.Settings, c *clock, secure *tls.Config) *s
 		}
 		return nil
 	})})
-	port, err := ws.Listen(r, "127.0.0.1:0", ws.Options{TLS: secure, Pages: st.handler.Serve})
+	port, err := ws.Listen(r, "127.0.0.1:0", ws.Options{
+		TLS: secure, Pages: st.handler.Serve,
+		Sites: func() sites.Rules { return sites.Rules{Names: []string{"studio.local"}} }, // as its certificate would have it
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -64,8 +64,9 @@ func New(o Options) *Handler {
 
 type sourceKey struct{}
 
-// Serve answers a request. source is whom it counts for, as Origin.Source of package pairing.
-func (h *Handler) Serve(w http.ResponseWriter, r *http.Request, source netip.Addr) {
+// Serve answers a request. source is whom it counts for, as Origin.Source of package pairing;
+// foreign is why who asks may not pair, nil = it may try.
+func (h *Handler) Serve(w http.ResponseWriter, r *http.Request, source netip.Addr, foreign error) {
 	for key, value := range map[string]string{
 		"Cache-Control":           "no-store",
 		"Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
@@ -75,11 +76,16 @@ func (h *Handler) Serve(w http.ResponseWriter, r *http.Request, source netip.Add
 	} {
 		w.Header().Set(key, value)
 	}
+	if foreign != nil && r.Method != http.MethodGet && r.Method != http.MethodHead {
+		fail(w, http.StatusForbidden, refusal{Error: accessDenied, Description: foreign.Error()})
+		return
+	}
 	h.mux.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), sourceKey{}, source)))
 }
 
 // origin is where a request comes from.
 func origin(r *http.Request, name, kind string) pairing.Origin {
 	source, _ := r.Context().Value(sourceKey{}).(netip.Addr)
-	return pairing.Origin{Name: name, Kind: kind, Source: source, Remote: r.RemoteAddr, Transport: "http", Encrypted: r.TLS != nil}
+	at, _ := netip.ParseAddrPort(r.RemoteAddr) // net/http has it so
+	return pairing.Origin{Name: name, Kind: kind, Addr: at.Addr().Unmap(), Source: source, Remote: r.RemoteAddr, Transport: "http", Encrypted: r.TLS != nil}
 }

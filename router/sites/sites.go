@@ -75,6 +75,57 @@ func (r Rules) Own(origin, host string) error {
 	return fmt.Errorf("pages of %q may not read this: %s", origin, r.advice(origin))
 }
 
+// Foreign says why a page is none that pairing trusts: it is neither listed nor the router's own.
+// nil = it is, or who asks is no browser. any lists nobody here, and a name that
+// somebody else on the LAN can have answered for is not the router's own. A page opened on a
+// paired tablet has the tablet's address, and one in the operator's browser the operator's.
+func (r Rules) Foreign(origin, host string) error {
+	if origin == "" || r.mine(host) && isSame(origin, host) {
+		return nil
+	}
+	for _, entry := range r.Origins {
+		if matches(entry, origin) {
+			return nil
+		}
+	}
+	return fmt.Errorf("pages of %q may not pair with this router: %s", origin, r.advice(origin))
+}
+
+// mine says whether host, a Host header, cannot have been another machine's: an IP address, which
+// a browser looks up nowhere; localhost; this machine's name, on its own or in a private domain;
+// or one of the rules.
+func (r Rules) mine(host string) bool {
+	name := hostname(host)
+	if _, err := netip.ParseAddr(name); err == nil || name == "localhost" || r.configured(name) {
+		return true
+	}
+	own, err := os.Hostname()
+	if err != nil {
+		return false
+	}
+	if own = strings.ToLower(own); name == own {
+		return true
+	}
+	label, domain, _ := strings.Cut(name, ".")
+	first, _, _ := strings.Cut(own, ".")
+	return label == first && (domain == "" || slices.Contains(private, domain))
+}
+
+// configured says whether a name is one of the rules.
+func (r Rules) configured(name string) bool {
+	for _, own := range r.Names {
+		if covers(strings.ToLower(own), name) {
+			return true
+		}
+	}
+	for _, entry := range r.Origins {
+		if u, err := parse(entry); err == nil && covers(u.Hostname(), name) {
+			return true
+		}
+	}
+	return false
+}
+
 // private are the domains that no public name is in: RFC 6762 section 3 and appendix G,
 // RFC 6761, RFC 8375.
 var private = []string{"local", "localhost", "home.arpa", "internal", "lan", "home", "intranet", "private", "corp"}
@@ -100,15 +151,8 @@ func (r Rules) named(host string) error {
 	if own, err := os.Hostname(); err == nil && strings.EqualFold(own, name) {
 		return nil
 	}
-	for _, own := range r.Names {
-		if covers(strings.ToLower(own), name) {
-			return nil
-		}
-	}
-	for _, entry := range r.Origins {
-		if u, err := parse(entry); err == nil && covers(u.Hostname(), name) {
-			return nil
-		}
+	if r.configured(name) {
+		return nil
 	}
 	return fmt.Errorf("this router is not known as %q: ask it by its IP address, or %s", name, r.advice("https://"+name))
 }

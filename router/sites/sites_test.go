@@ -1,6 +1,7 @@
 package sites_test
 
 import (
+	"os"
 	"strings"
 	"testing"
 
@@ -150,6 +151,37 @@ func TestAdvice(t *testing.T) {
 		err := sites.Rules{Origins: test.list}.Own(test.origin, test.host)
 		if err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%q: %v, want %s", test.list, err, test.want)
+		}
+	}
+}
+
+// Pages that may pair: listed ones and the router's own, under a name that nobody else can answer for.
+func TestForeign(t *testing.T) {
+	machine, err := os.Hostname()
+	if err != nil {
+		t.Fatal(err)
+	}
+	label, _, _ := strings.Cut(machine, ".")
+	rules := sites.Rules{Origins: []string{"any", "same", "https://clasp.example"}, Names: []string{"stage.example", "stage"}}
+	for _, test := range []struct {
+		origin, host string
+		want         bool
+	}{
+		{"", "192.168.1.5:7330", true}, {"", "evil.local", true}, // no browser
+		{"http://192.168.1.5:7330", "192.168.1.5:7330", true}, {"http://[fe80::1]:7330", "[fe80::1]:7330", true}, {"http://localhost:7330", "localhost:7330", true},
+		{"http://stage.example:7330", "stage.example:7330", true}, {"http://stage:7330", "stage:7330", true}, {"https://clasp.example", "192.168.1.5:7330", true},
+		{"http://" + label + ":7330", label + ":7330", true}, {"http://" + label + ".local:7330", label + ".local:7330", true}, {"http://" + label + ".LAN", label + ".lan", true},
+		{"http://" + machine + ":7330", machine + ":7330", true},
+		{"http://evil.local:7330", "evil.local:7330", false}, {"http://evil:7330", "evil:7330", false}, {"http://x.localhost:7330", "x.localhost:7330", false},
+		{"http://" + label + ".evil.local", label + ".evil.local", false}, {"http://" + label + ".evil.example", label + ".evil.example", false},
+		{"https://evil.example", "192.168.1.5:7330", false}, {"null", "192.168.1.5:7330", false}, {"null", "", false}, {"http://192.168.1.5:8080", "192.168.1.5:7330", false},
+		{"http://evil.example:7330", "evil.example:7330", false},
+	} {
+		err := rules.Foreign(test.origin, test.host)
+		if (err == nil) != test.want {
+			t.Errorf("%q asked by a page of %q: %v", test.host, test.origin, err)
+		} else if err != nil && !strings.Contains(err.Error(), "security.allowed_origins") {
+			t.Errorf("%v does not say what to do", err)
 		}
 	}
 }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/clasp-studio/clasp/pairing"
 	"github.com/clasp-studio/clasp/router"
+	"github.com/clasp-studio/clasp/router/transport/ws"
 	"github.com/clasp-studio/clasp/router/wire"
 )
 
@@ -79,6 +80,12 @@ var lights = pairing.Profile{Name: "lights", Read: []string{"/lights/**"}, Write
 
 func openStudio(t *testing.T, options ...func(*pairing.Settings)) *studio {
 	t.Helper()
+	return openStudioOn(t, ws.Options{}, options...)
+}
+
+// openStudioOn is openStudio with a port of its own kind.
+func openStudioOn(t *testing.T, port ws.Options, options ...func(*pairing.Settings)) *studio {
+	t.Helper()
 	s := &studio{clock: &clock{now: time.Now()}, log: &log{}}
 	o := pairing.Options{
 		Settings: pairing.Settings{
@@ -99,7 +106,7 @@ func openStudio(t *testing.T, options ...func(*pairing.Settings)) *studio {
 			t.Errorf("close the devices' file: %v", err)
 		}
 	})
-	s.rig = start(t, guarded(t, true), func(o *router.Options) {
+	s.rig = startOn(t, port, guarded(t, true), func(o *router.Options) {
 		o.Pairing = s.pairs
 		o.Logger = slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: router.LevelTrace}))
 	})

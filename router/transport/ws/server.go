@@ -43,7 +43,7 @@ type Server struct {
 	http     http.Server
 	upgrader websocket.Upgrader
 	sites    func() sites.Rules
-	pages    func(http.ResponseWriter, *http.Request, netip.Addr)
+	pages    func(http.ResponseWriter, *http.Request, netip.Addr, error)
 	foreign  quiet.Log // pages of other sites
 	served   chan struct{}
 }
@@ -57,9 +57,10 @@ type Options struct {
 	// every request, by many goroutines; nil = pages of any site.
 	Sites func() sites.Rules
 	// Pages answers what is no WebSocket, but for /. It is asked under the router's own
-	// names only, and by no page of another site. source is whom the request counts for.
+	// names only, and by no page of another site. source is whom the request counts for;
+	// foreign says why who asks may not pair all the same (sites.Rules.Foreign).
 	// nil = nothing is there.
-	Pages func(w http.ResponseWriter, r *http.Request, source netip.Addr)
+	Pages func(w http.ResponseWriter, r *http.Request, source netip.Addr, foreign error)
 }
 
 // Listen binds an address ("host:port") and serves on it.
@@ -144,7 +145,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		return // gorilla has answered
 	}
 	// A goroutine of its own lets go of the stack and buffers of the HTTP server.
-	go s.session(c)
+	go s.session(c, s.sites().Foreign(r.Header.Get("Origin"), r.Host) != nil)
 }
 
 // servePlain answers what is no WebSocket: health checks rely on it (section 5.1).
@@ -160,7 +161,7 @@ func (s *Server) servePlain(w http.ResponseWriter, r *http.Request) {
 		if c := connOf(r); c != nil {
 			source = network.SourceOf(c.RemoteAddr())
 		}
-		s.pages(w, r, source)
+		s.pages(w, r, source, s.sites().Foreign(r.Header.Get("Origin"), r.Host))
 	case r.URL.Path != "/":
 		http.Error(w, "nothing here: CLASP clients connect by WebSocket", http.StatusNotFound)
 	case r.Method != http.MethodGet && r.Method != http.MethodHead:
@@ -172,8 +173,8 @@ func (s *Server) servePlain(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// session serves one connection until it ends.
-func (s *Server) session(c *websocket.Conn) {
+// session serves one connection until it ends. foreign is as in Peer.
+func (s *Server) session(c *websocket.Conn, foreign bool) {
 	under := below(c.NetConn())
 	if under == nil {
 		_ = c.Close() // cannot be: the door makes them
@@ -183,7 +184,7 @@ func (s *Server) session(c *websocket.Conn) {
 	_ = under.SetDeadline(time.Time{}) // the handshake's is over
 	_, encrypted := under.out.(*tls.Conn)
 	sess, ok := s.router.Open(way{under}, router.Peer{
-		Transport: name, Remote: under.RemoteAddr().String(), Source: network.SourceOf(under.RemoteAddr()), Encrypted: encrypted,
+		Transport: name, Remote: under.RemoteAddr().String(), Source: network.SourceOf(under.RemoteAddr()), Encrypted: encrypted, Foreign: foreign,
 		Framing: router.WebSocket, Ping: pingFrame,
 	})
 	if !ok {
