@@ -153,10 +153,10 @@ var options = []*option{
 		field: func(c *Config) any { return &c.Security.Pairing.File }},
 
 	{group: "Limits", flag: "max-connections", path: "limits.max_connections", metavar: "N", initial: "10000", min: 1, max: million, live: true,
-		help:  "Maximum client connections",
+		help:  "Maximum client connections, at most a quarter of them over UDP",
 		field: func(c *Config) any { return &c.Limits.MaxConnections }},
 	{group: "Limits", path: "limits.max_connections_per_ip", initial: "0", max: million, live: true,
-		help:  "Maximum connections from one IP address (an IPv6 /64 counts as one), 0 for no limit",
+		help:  "Maximum connections from one IP address (an IPv6 /64 counts as one), at most a quarter of them over UDP; 0 for no limit",
 		field: func(c *Config) any { return &c.Limits.MaxConnectionsPerIP }},
 	{group: "Limits", flag: "max-message-size", path: "limits.max_message_size", metavar: "BYTES", initial: "65536", min: 256, max: 64 << 20, live: true,
 		help:  "Maximum message size",

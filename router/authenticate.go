@@ -6,6 +6,7 @@ package router
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 	"sync/atomic"
@@ -28,7 +29,7 @@ const (
 	tokenMissing = "this router wants a token in HELLO"
 	tokenRefused = "the token is not accepted"
 	tokenExpired = "the token has expired: connect again with a new one"
-	tokenCrowd   = "too many tokens come from this address: try again in half a minute"
+	tokenCrowd   = "this address has brought wrong tokens: try again in %v" // with the wait
 )
 
 // allRights are those of a session that needs no token.
@@ -93,7 +94,7 @@ func (s *Session) patience(b *batch) bool {
 	r := s.router
 	wait, ok := s.guesses().hold(s.peer.Source, b.now)
 	if !ok {
-		s.end(b, r.unauthenticated(), wire.CodeUnauthenticated, tokenCrowd)
+		s.end(b, r.unauthenticated(), wire.CodeUnauthenticated, fmt.Sprintf(tokenCrowd, (wait+time.Second-1).Truncate(time.Second)))
 		return false
 	}
 	if wait == 0 {

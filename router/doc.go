@@ -11,7 +11,8 @@
 // outbox of every subscriber. When its input is exhausted it starts a flusher for
 // each outbox that has none; a flusher writes until its outbox is empty and ends.
 // So an idle session is one parked goroutine and no buffer, and a publisher never
-// waits for a subscriber.
+// waits for a subscriber. (Where writing takes a deep stack, as over QUIC, the flusher
+// stays and parks as well: Peer.Deep.)
 //
 // # Rights
 //

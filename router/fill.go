@@ -21,6 +21,9 @@ const (
 	pieceLooks  = 4096
 	// Matching can be slow for patterns made to be; then time ends a piece.
 	pieceTime = 500 * time.Microsecond
+	// leftMost is how many params are left for later at a time. They take no room in the
+	// outbox, so that nothing else bounds what a client that does not read has of them.
+	leftMost = 1024
 	// snapshotHold bounds how long bundles wait for a snapshot to be complete.
 	snapshotHold = 2 * time.Millisecond
 )
@@ -38,14 +41,17 @@ type cursor struct {
 	types   uint8
 
 	// Owned by whoever fills.
-	next string // look from here on
-	sent bool   // a frame has been sent
+	next     string // look from here on
+	sent     bool   // a frame has been sent
+	refused  bool   // the client has been told of one that is too large for it
+	clearing bool   // what is left is sent before it goes on
 
 	// Guarded by the session's out: addresses up to pos have been passed, all of them
-	// once it has come to the end. What is left is sent then.
-	pos   string
-	atEnd bool
-	left  owed
+	// once it has come to the end. What is left is sent then, or when it is too much.
+	pos    string
+	atEnd  bool
+	left   owed
+	echoed map[*paramEntry]uint64 // revisions that their writer, this session, has been sent already
 }
 
 // hasPassed reports whether the cursor has gone by an address. The session's out must
@@ -55,6 +61,30 @@ func (c *cursor) hasPassed(addr string) bool { return c.atEnd || c.pos >= addr }
 // hasShown reports whether the cursor has gone by a param and not left it for the end.
 // The session's out must be locked.
 func (c *cursor) hasShown(p *paramEntry) bool { return c.hasPassed(p.Address) && !c.left.has(p) }
+
+// noteEcho notes that the session has been sent the SET of a param, whose lock is held,
+// before the cursor has come to it, or shows it again. Shown as well, its revision would
+// come twice (section 7): to a SUBSCRIBE that waits, the SET is the answer. The session's
+// out must be locked.
+func (c *cursor) noteEcho(p *paramEntry) {
+	if c.sub != nil && c.hasPassed(p.Address) || !c.pattern.Match(p.Address) {
+		return
+	}
+	if c.echoed == nil {
+		c.echoed = make(map[*paramEntry]uint64)
+	}
+	c.echoed[p] = p.Revision
+}
+
+// shows reports whether the snapshot has the value of a param, whose lock is held, to
+// show. The session's out must be locked.
+func (c *cursor) shows(p *paramEntry, at int64) bool {
+	if !p.Exists(at) || c.types&signalOf(p).Mask() == 0 {
+		return false
+	}
+	revision, echoed := c.echoed[p]
+	return !echoed || revision != p.Revision
+}
 
 // welcoming knows the sessions whose first snapshot is on its way. They are subscribed
 // to nothing yet, so that what a bundle changes behind their cursor has to be sent
@@ -189,16 +219,13 @@ func (s *Session) fill(b *batch) bool {
 	s.out.Unlock()
 	p := piece{s: s, b: b, c: c, prefix: c.pattern.Prefix(), began: time.Now()}
 	p.open()
-	switch {
-	case c.atEnd && (!p.again() || len(p.locked) > 0):
-		p.full = true
-		p.close(false)
-	case c.atEnd:
-		p.full = p.takeLeft()
-		p.close(false)
-	default:
+	if !c.atEnd && !c.clearing {
 		s.router.params.Ascend(c.next, p.look, p.close)
+		return true
 	}
+	p.begun = true
+	p.full = !p.again() || len(p.locked) > 0 || p.takeLeft() || !c.atEnd
+	p.close(false)
 	return true
 }
 
@@ -221,6 +248,7 @@ type piece struct {
 	room   int    // for a payload
 	begun  bool   // what is to come again is in
 	odd    bool   // holds the one param that goes alone
+	laden  bool   // has left so many params that they are to be sent before it goes on
 }
 
 func (p *piece) open() {
@@ -255,9 +283,9 @@ func (p *piece) again() bool {
 }
 
 // begin takes along what is to come again, with the index locked: its lock comes before
-// those of params. At the end of the snapshot nobody walks the index, and fill has done it.
+// those of params. While what is left is sent nobody walks the index, and fill has done it.
 func (p *piece) begin() {
-	if !p.begun && !p.c.atEnd {
+	if !p.begun {
 		p.full = !p.again()
 	}
 	p.begun = true
@@ -287,7 +315,7 @@ func (p *piece) look(e *paramEntry) bool {
 
 // done reports whether the frame is to take no more.
 func (p *piece) done() bool {
-	return p.odd || len(p.locked) == pieceParams || payloadSize(p.buf) > min(pieceBytes, p.room)
+	return p.odd || p.laden || len(p.locked) == pieceParams || payloadSize(p.buf) > min(pieceBytes, p.room)
 }
 
 // takeLeft takes along one of the params that have been left for the end, and reports
@@ -333,7 +361,10 @@ func (p *piece) take(e *paramEntry, canWait bool) bool {
 // put is take for a param whose lock is held. It stays locked until the cursor has passed
 // it, also when it is left, so that no SET slips in before.
 func (p *piece) put(e *paramEntry, canWait bool) bool {
-	if !e.Exists(p.b.now) || p.c.types&signalOf(e).Mask() == 0 {
+	p.s.out.Lock()
+	shows := p.c.shows(e, p.b.now)
+	p.s.out.Unlock()
+	if !shows {
 		return true
 	}
 	before := len(p.buf)
@@ -344,6 +375,7 @@ func (p *piece) put(e *paramEntry, canWait bool) bool {
 		p.buf = p.buf[:before]
 		p.s.out.Lock()
 		p.c.left.add(e)
+		p.laden = p.c.left.crowded(leftMost)
 		p.s.out.Unlock()
 	case alone && p.count > 0, !alone && payloadSize(p.buf) > p.room, payloadSize(p.buf) > wire.MaxPayload:
 		p.buf = p.buf[:before]
@@ -397,11 +429,13 @@ func (p *piece) close(bool) {
 	if send {
 		c.sent = true
 		s.out.burst.bytes += len(p.buf)
-		s.queueLocked(p.b, p.b.reply.bytes(s.peer.Framing))
+		p.queueLocked(p.b.reply.bytes(s.peer.Framing))
 	}
 	for _, e := range p.locked {
-		if c.left.has(e) {
-			continue // not sent yet
+		shown := c.shows(e, p.b.now) && !c.left.has(e)
+		delete(c.echoed, e)
+		if !shown {
+			continue // not yet, or not at all: what another subscription is owed stays owed
 		}
 		if c.sub != nil && c.sub.filtered() {
 			s.filterOf(e.Address) // from now on it is remembered what was sent
@@ -418,12 +452,25 @@ func (p *piece) close(bool) {
 		c.pos = p.last
 		c.next = p.last + "\x00" // the first string after it
 	}
+	c.clearing = !c.left.empty() && (c.clearing || c.left.crowded(leftMost))
 	s.out.Unlock()
 	for _, e := range p.locked {
 		e.Unlock()
 	}
 	clear(p.locked)
 	p.b.locked = p.locked[:0]
+}
+
+// queueLocked queues the frame. A SUBSCRIBE is told of the first one that is too large
+// for the client in any case, as the answer; of more of them now and then. out must be
+// locked.
+func (p *piece) queueLocked(frame []byte) {
+	if p.c.sub != nil && !p.c.refused && p.s.peer.tooLarge(frame) {
+		p.c.refused = true
+		p.s.answerLocked(p.b, frame)
+		return
+	}
+	p.s.queueLocked(p.b, frame)
 }
 
 func (s *Session) dropCursorLocked(c *cursor) {

@@ -126,19 +126,17 @@ func (s *Session) filterParam(b *batch, p *paramEntry, pkt *packet, via []*subsc
 		return
 	}
 	f := s.filterOf(p.Address)
-	var later int64
-	if f != nil && !now {
+	echo, later := now, int64(0)
+	if f != nil && !echo {
 		now, later = f.admit(via, wire.MaskParam, number, numeric, b.now)
 	} else {
 		now = true
 	}
 	switch {
-	case now && s.out.queue.Slow():
+	case now && !echo && s.out.queue.Slow():
 		s.out.dirty.add(p)
 	case now:
-		s.out.dirty.drop(p)
-		s.passedParam(p, b.now)
-		s.queueLocked(b, pkt.bytes(s.peer.Framing))
+		s.sendParamLocked(b, p, pkt.bytes(s.peer.Framing), echo)
 	case later != 0:
 		f.param = p
 		s.deferLocked(f, later)

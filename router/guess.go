@@ -77,7 +77,7 @@ func (g *guesses) leave(source netip.Addr) {
 }
 
 // hold returns how long a token waits before it is judged, and whether it may wait. After
-// any wait call release.
+// any wait call release; who may not wait may come again after it.
 func (g *guesses) hold(source netip.Addr, now int64) (wait time.Duration, ok bool) {
 	g.Lock()
 	defer g.Unlock()
@@ -85,12 +85,13 @@ func (g *guesses) hold(source netip.Addr, now int64) (wait time.Duration, ok boo
 	if f == nil || f.until <= now || g.live[source] > 0 {
 		return 0, true
 	}
+	wait = time.Duration(f.until-now) * time.Microsecond
 	if g.waiting >= g.waitingAll || f.waiting >= g.waitingSource {
-		return 0, false
+		return wait, false
 	}
 	f.waiting++
 	g.waiting++
-	return time.Duration(f.until-now) * time.Microsecond, true
+	return wait, true
 }
 
 // release says that one that was held is judged now, or has gone.

@@ -68,6 +68,9 @@ func (d *owed) drop(p *paramEntry) bool {
 // empty reports whether next has nothing more to return.
 func (d *owed) empty() bool { return len(d.order) == 0 }
 
+// crowded reports whether so many are listed.
+func (d *owed) crowded(n int) bool { return len(d.order) >= n }
+
 // next takes the first param off the list. It stays in the set until it is sent: the
 // caller, who has to lock it first, then drops it, unless another has sent it before.
 func (d *owed) next() *paramEntry {

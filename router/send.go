@@ -134,18 +134,29 @@ func (s *Session) deliverParam(b *batch, p *paramEntry, pkt *packet, via []*subs
 	if s.out.pending > 0 && !now && !passed(via, p.Address) {
 		return
 	}
-	if s.out.dirty.has(p) {
-		if !now {
-			return
-		}
-		s.out.dirty.drop(p)
-	}
-	if s.out.queue.Slow() && !now {
+	if !now && (s.out.dirty.has(p) || s.out.queue.Slow()) {
 		s.out.dirty.add(p)
 		return
 	}
+	s.sendParamLocked(b, p, pkt.bytes(s.peer.Framing), now)
+}
+
+// sendParamLocked queues the SET of a param, whose lock is held, for a subscriber, or as the
+// echo for its writer. out must be locked.
+func (s *Session) sendParamLocked(b *batch, p *paramEntry, frame []byte, echo bool) {
+	s.out.dirty.drop(p)
 	s.passedParam(p, b.now)
-	s.queueLocked(b, pkt.bytes(s.peer.Framing))
+	if echo && s.peer.tooLarge(frame) {
+		// Left out without a word: the ACK says that the value is applied, and an ERROR with
+		// its address would tell the client that it is not.
+		return
+	}
+	if echo {
+		for _, c := range s.out.cursors {
+			c.noteEcho(p)
+		}
+	}
+	s.queueLocked(b, frame)
 }
 
 // flushAlways flushes whenever it is asked to, until the connection has ended.

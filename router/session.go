@@ -49,8 +49,8 @@ type Peer struct {
 	// What the client can take (protocol section 12), in bytes of a CLASP frame with its
 	// header, for the framing Bare.
 	MaxFrame    int  // a larger frame is refused to it with ERROR 503; 0 = any
-	MaxSnapshot int  // params that do not fit it come last in a snapshot, each in a frame of its own; 0 = any
-	Plain       bool // arrays and maps come last, too
+	MaxSnapshot int  // params that do not fit it come behind others, at the end or after a thousand, in frames of their own; 0 = any
+	Plain       bool // so do arrays and maps
 }
 
 // Session is one client. Its exported methods belong to the transport's reading

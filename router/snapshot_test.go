@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/clasp-studio/clasp/router"
+	"github.com/clasp-studio/clasp/router/internal/kit"
 	"github.com/clasp-studio/clasp/router/wire"
 )
 
@@ -430,5 +431,222 @@ func TestRefusals(t *testing.T) {
 		expect("10 s later", "ERROR 503 /stream: "+fmt.Sprintf(why, "PUBLISH", 5019)+", nor were 300 others since this was last told")
 		w.say(t, wire.Fire, setPayload("/small", 1.0))
 		expect("what fits", "SET /small 1")
+	})
+}
+
+// TestSubscribeIsAnswered: each SUBSCRIBE is told of a param that is too large for the client, however often others were.
+func TestSubscribeIsAnswered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := openWith(t, router.Limits{})
+		w := enterAs(t, r, router.Peer{Transport: "test"})
+		c := enterAs(t, r, datagrams)
+		text := strings.Repeat("x", 3000)
+		for i := range 5 {
+			w.say(t, wire.Fire, setPayload(fmt.Sprintf("/big/%d", i), text))
+		}
+		for i := range 3 {
+			addr := fmt.Sprintf("/big/%d", i)
+			c.say(t, wire.Fire, subscribeUnder(uint32(i), addr))
+			got := c.read(t)
+			if len(got) != 1 || !strings.HasPrefix(got[0], "ERROR 503 "+addr+": SNAPSHOT of ") {
+				t.Errorf("SUBSCRIBE %s is answered with %q", addr, got)
+			}
+		}
+		// One for all of them; the second told by the way, as the first that is.
+		c.say(t, wire.Fire, subscribeUnder(9, "/big/*"))
+		if got := c.read(t); len(got) != 2 || !strings.HasPrefix(got[0], "ERROR 503 /big/0: ") {
+			t.Errorf("SUBSCRIBE /big/* is answered with %q", got)
+		}
+		c.say(t, wire.Fire, subscribeUnder(10, "/big/*"))
+		if got := c.read(t); len(got) != 1 || !strings.HasPrefix(got[0], "ERROR 503 /big/0: ") {
+			t.Errorf("SUBSCRIBE /big/* once more is answered with %q", got)
+		}
+	})
+}
+
+// TestLargeEcho: to a writer whose own SET is too large to come back the ACK is the answer, and nothing says that the value
+// has not been applied.
+func TestLargeEcho(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := openWith(t, router.Limits{})
+		c := enterAs(t, r, datagrams)
+		c.say(t, wire.Fire, subscribePayload("/**"))
+		for range 2 {
+			c.say(t, wire.Confirm, setPayload("/big", strings.Repeat("x", 3000)))
+			writes := c.settled()
+			if got := c.read(t); len(writes) != 1 || wire.Type(writes[0].frames[wire.HeaderSize]) != wire.TypeAck || len(got) > 0 {
+				t.Errorf("%d writes with %q, want an ACK", len(writes), got)
+			}
+		}
+	})
+}
+
+// TestLargeAnswers: an answer of any kind that is too large for the client is refused each time, for the client waits for it.
+func TestLargeAnswers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := openWith(t, router.Limits{})
+		c := enterAs(t, r, router.Peer{Transport: "test", MaxSnapshot: 252, MaxFrame: 252})
+		for range 3 {
+			c.say(t, wire.Fire, getPayload("/"+strings.Repeat("x", 300)))
+			if got := c.read(t); len(got) != 1 || !strings.HasPrefix(got[0], "ERROR 503 : ERROR of ") {
+				t.Errorf("GET of what is not there is answered with %q", got)
+			}
+		}
+	})
+}
+
+// TestEchoAheadOfSnapshot: a subscriber that writes where its snapshot has not come to is told at once, before the ACK. The
+// snapshot does not show that revision again (section 7), but a newer one.
+func TestEchoAheadOfSnapshot(t *testing.T) {
+	number := func(addr string) []byte { return setPayload(addr, 2.0) }
+	rated := func(id uint32, pattern string) []byte {
+		return wire.AppendSubscribe(nil, wire.Subscribe{ID: id, Pattern: []byte(pattern), Types: 0xff, HasMaxRate: true, MaxRate: 1000})
+	}
+	for name, test := range map[string]struct {
+		subscribe []byte
+		write     func(t *testing.T, w, c *limited)
+		want      []string // of /z/5
+	}{
+		"by itself": {subscribePayload("/**"), func(t *testing.T, _, c *limited) {
+			c.say(t, wire.Confirm, number("/z/5"))
+		}, []string{"SET 2"}},
+		"through a filter": {rated(1, "/**"), func(t *testing.T, _, c *limited) {
+			c.say(t, wire.Confirm, number("/z/5"))
+		}, []string{"SET 2"}},
+		"an array": {subscribePayload("/**"), func(t *testing.T, _, c *limited) {
+			c.say(t, wire.Confirm, setPayload("/z/5", []any{2}))
+		}, []string{"SET 2"}},
+		"twice": {subscribePayload("/**"), func(t *testing.T, _, c *limited) {
+			c.say(t, wire.Confirm, number("/z/5"), number("/z/5"))
+		}, []string{"SET 2", "SET 3"}},
+		"and then by another": {subscribePayload("/**"), func(t *testing.T, w, c *limited) {
+			c.say(t, wire.Confirm, number("/z/5"))
+			w.say(t, wire.Confirm, number("/z/5"))
+		}, []string{"SET 2", "SNAPSHOT 3"}},
+		"at fire": {subscribePayload("/**"), func(t *testing.T, _, c *limited) {
+			c.say(t, wire.Fire, number("/z/5"))
+		}, []string{"SNAPSHOT 2"}},
+		"in a bundle": {subscribePayload("/**"), func(t *testing.T, _, c *limited) {
+			c.say(t, wire.Confirm, bundlePayload(t, number("/z/4"), number("/z/5")))
+		}, []string{"SET 2"}},
+		"and a SUBSCRIBE that waits": {subscribePayload("/**"), func(t *testing.T, _, c *limited) {
+			c.say(t, wire.Confirm, subscribeUnder(2, "/z/5"), number("/z/5"))
+		}, []string{"SET 2"}},
+		"and a SUBSCRIBE behind it": {subscribePayload("/**"), func(t *testing.T, _, c *limited) {
+			c.say(t, wire.Confirm, number("/z/5"), subscribeUnder(2, "/z/5"))
+		}, []string{"SET 2", "SNAPSHOT 2"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, p := range []router.Peer{{Transport: "test"}, microcontroller} {
+				synctest.Test(t, func(t *testing.T) {
+					r := openWith(t, router.Limits{})
+					w := crowded(t, r)
+					numbers(t, r, 5000)
+					c := enterAs(t, r, p)
+					c.close()
+					c.say(t, wire.Fire, test.subscribe)
+					synctest.Wait() // the first 64 KiB are being written, and no more fits
+					test.write(t, w, c)
+					close(c.shut)
+					got := c.read(t)
+					expectAbout(t, got, "/z/5", test.want...)
+					expectAbout(t, got, "/z/6", "SNAPSHOT 1")
+				})
+			}
+		})
+	}
+}
+
+// TestEchoAndFirstSnapshot is the same for the snapshot behind WELCOME, which shows again what a bundle has changed behind it.
+func TestEchoAndFirstSnapshot(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := openWith(t, router.Limits{WelcomeSnapshot: 10_000})
+		w := crowded(t, r)
+		numbers(t, r, 5000)
+		c := openAs(t, r, router.Peer{Transport: "test"})
+		c.say(t, wire.Fire, wire.AppendHello(nil, wire.Hello{Version: wire.Version, Name: []byte("test")}), subscribePayload("/*/5"))
+		synctest.Wait()
+		both := bundlePayload(t, setPayload("/a/5", 2.0), setPayload("/z/5", 2.0))
+		c.say(t, wire.Confirm, both)
+		w.say(t, wire.Fire, bundlePayload(t, setPayload("/a/6", 2.0), setPayload("/z/6", 2.0)))
+		close(c.shut)
+		got := c.read(t)
+		expectAbout(t, got, "/a/5", "SNAPSHOT 1", "SET 2")
+		expectAbout(t, got, "/z/5", "SET 2")
+		expectAbout(t, got, "/a/6", "SNAPSHOT 1", "SNAPSHOT 2")
+		expectAbout(t, got, "/z/6", "SNAPSHOT 2")
+	})
+}
+
+// TestEchoOfASlowWriter: the echo comes before the ACK, however much waits, through a filter too.
+func TestEchoOfASlowWriter(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := openWith(t, router.Limits{})
+		w := enterAs(t, r, router.Peer{Transport: "test"})
+		c := enterAs(t, r, router.Peer{Transport: "test"})
+		c.say(t, wire.Fire, wire.AppendSubscribe(nil, wire.Subscribe{ID: 1, Pattern: []byte("/**"), Types: 0xff, HasEpsilon: true, Epsilon: 1}))
+		c.close()
+		event := signalPayload(wire.Event, "/e", strings.Repeat("x", 60_000))
+		w.say(t, wire.Fire, event)
+		synctest.Wait()
+		w.say(t, wire.Fire, event, event)
+		c.say(t, wire.Confirm, setPayload("/x", 1.0), getPayload("/x")) // the answer follows the ACK
+		close(c.shut)
+		expectAbout(t, c.read(t), "/x", "SET 1", "SNAPSHOT 1")
+	})
+}
+
+// TestOtherTypesStayOwed: a snapshot passes over what its SUBSCRIBE does not ask for. What another is owed of that stays owed.
+func TestOtherTypesStayOwed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := openWith(t, router.Limits{})
+		w := crowded(t, r)
+		c := enterAs(t, r, router.Peer{Transport: "test"})
+		c.say(t, wire.Fire, subscribePayload("/a/*"))
+		c.read(t)
+		c.close()
+		event := signalPayload(wire.Event, "/a/e", strings.Repeat("x", 60_000))
+		w.say(t, wire.Fire, event)
+		synctest.Wait() // the event is being written
+		w.say(t, wire.Fire, event, event, setPayload("/a/5", []any{2}))
+		// The first write ends, and the second begins: the outbox is empty, and the new value still to be queued.
+		c.close()()
+		synctest.Wait()
+		c.say(t, wire.Fire, wire.AppendSubscribe(nil, wire.Subscribe{ID: 2, Pattern: []byte("/**"), Types: wire.MaskTimeline}))
+		close(c.shut)
+		expectAbout(t, c.read(t), "/a/5", "SET 2")
+	})
+}
+
+// TestLeftParamsAreBounded: what a snapshot leaves takes no room in the outbox, and a client that does not read must not have
+// the router remember all of it (promise 5). It is sent before the snapshot goes on.
+func TestLeftParamsAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const params, most = 20_000, 400 << 10
+		r := openWith(t, router.Limits{})
+		w := enterAs(t, r, router.Peer{Transport: "test"})
+		for i := range params {
+			w.say(t, wire.Fire, setPayload(fmt.Sprintf("/a/%05d", i), []any{i}))
+		}
+		w.say(t, wire.Fire, setPayload("/z", 1.0))
+		c := enterAs(t, r, microcontroller)
+		c.close()
+		before := kit.Heap()
+		c.say(t, wire.Fire, subscribePayload("/**"))
+		synctest.Wait()
+		if grown := kit.Heap() - before; grown > most {
+			t.Errorf("the heap has grown by %d bytes", grown)
+		}
+		w.say(t, wire.Fire, setPayload("/a/00003", []any{0}), setPayload("/a/19999", []any{0}))
+		close(c.shut)
+		got := c.read(t)
+		if len(got) != params+2 {
+			t.Errorf("%d messages, want %d", len(got), params+2)
+		}
+		if z := slices.Index(got, "SNAPSHOT /z 1"); z < params-2000 || z > params-1 {
+			t.Errorf("/z comes at %d of %d: behind what was left before, and before what was left last", z, len(got))
+		}
+		expectAbout(t, got, "/a/00003", "SNAPSHOT 1", "SET 2")
+		expectAbout(t, got, "/a/19999", "SNAPSHOT 2")
 	})
 }

@@ -10,15 +10,10 @@ import (
 	"strconv"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/clasp-studio/clasp/router/discovery"
 	"github.com/clasp-studio/clasp/router/metrics"
 )
-
-// nameWithin is how long the banner waits for the name by multicast DNS: to ask whether
-// somebody has it takes a second, and as long again for the next if somebody has.
-const nameWithin = 2500 * time.Millisecond
 
 // multicast is where multicast DNS is spoken (RFC 6762 section 3).
 const multicast = "224.0.0.251:5353"
@@ -131,26 +126,14 @@ func (d *discoverable) tell(change func(*discovery.Info)) {
 	}
 }
 
-// announced are the lines of the banner about what is no listener of its own. The name by
-// multicast DNS is the one that the router has got; without one in time there is no line,
-// and the log has it later.
-func (d *discoverable) announced(transport *optional) (lines []listener) {
-	if d.onTransport(transport) {
-		lines = append(lines, newListener("Discovery", transport.opened().Addr(), "", ""))
+// announced are the lines of the banner about what is no listener of its own. Of multicast
+// DNS there is none: to ask whether somebody has the name takes a second or more, for which
+// nobody is to wait, and the log says which it is.
+func (d *discoverable) announced(transport *optional) []listener {
+	if !d.onTransport(transport) {
+		return nil
 	}
-	d.mu.Lock()
-	announcer := d.announcer
-	d.mu.Unlock()
-	if announcer == nil {
-		return lines
-	}
-	select {
-	case <-announcer.Held():
-		return append(lines, listener{transport: "mDNS", urls: []string{discoverScheme + announcer.Name()}})
-	case <-announcer.Failed():
-	case <-time.After(nameWithin):
-	}
-	return lines
+	return []listener{newListener("Discovery", transport.opened().Addr(), "", "")}
 }
 
 // onTransport reports whether probes are answered on the socket of the UDP transport.

@@ -44,7 +44,8 @@ func TestDiscoverURL(t *testing.T) {
 
 	// The other announces itself, under a name of its own.
 	other := serve(t, nil, "--port", "8000", "--name", "Other", "--mdns", "--mdns-name", "Studio", "--discovery-port", "8001")
-	other.until(t, other.stdout.String, `(?s)  Discovery  10.1.0.1:8001\n  mDNS       discover:Studio\n.*router started`)
+	// To be ready it does not wait for the name.
+	other.until(t, other.stdout.String, `(?s)  Discovery  10.1.0.1:8001\n.*router started.*announced by multicast DNS" name=Studio `)
 	for name, value := range map[string]string{"studio": "2", "Desk": "3"} {
 		if stdout, stderr, code := run("set", "--url", "discover:"+name, "/a", value); code != 0 {
 			t.Errorf("discover:%s: exit code %d, stdout %q, stderr %q", name, code, stdout, stderr)
@@ -72,7 +73,7 @@ func TestDiscoverEitherName(t *testing.T) {
 	ownNetwork(t)
 	long := strings.Repeat("y", 100)
 	s := serve(t, nil, "--name", "Desk", "--mdns", "--mdns-name", long)
-	s.until(t, s.stdout.String, `  mDNS       discover:y{63}\n`)
+	s.until(t, s.stdout.String, `announced by multicast DNS" name=y{63} `)
 	for range 3 {
 		for _, name := range []string{"desk", long, long[:63]} {
 			if stdout, stderr, code := clasp(t, nil, "set", "--url", "discover:"+name, "/a", "1"); code != 0 {
@@ -86,7 +87,7 @@ func TestDiscoverEitherName(t *testing.T) {
 func TestOneNameForAll(t *testing.T) {
 	ownNetwork(t)
 	s := serve(t, nil, "--name", "Desk", "--mdns")
-	s.until(t, s.stdout.String, `  mDNS       discover:Desk\n`)
+	s.until(t, s.stdout.String, `announced by multicast DNS" name=Desk `)
 	stdout, stderr, code := clasp(t, nil, "discover", "--mdns", "--timeout", "1.5")
 	if code != 0 || !strings.Contains(stdout, "\nDesk  10.1.0.1 ") {
 		t.Errorf("exit code %d, stdout %q, stderr %q", code, stdout, stderr)
@@ -124,19 +125,19 @@ func TestDiscoverPoorWord(t *testing.T) {
 	}
 }
 
-// TestKeepsItsName: a router that has had to take another name shows that in the banner, and keeps it when the old one is
+// TestKeepsItsName: a router that has had to take another name says so in the log, and keeps it when the old one is
 // free and there is something else to tell.
 func TestKeepsItsName(t *testing.T) {
 	ownNetwork(t)
 	heard := observe(t)
 	first := serve(t, nil, "--mdns", "--mdns-name", "Studio")
-	first.until(t, first.stdout.String, `  mDNS       discover:Studio\n`)
+	first.until(t, first.stdout.String, `announced by multicast DNS" name=Studio `)
 	taken, err := net.Listen("tcp", "0.0.0.0:7332")
 	if err != nil {
 		t.Fatal(err)
 	}
 	second := serve(t, nil, "--port", "8000", "--discovery-port", "8001", "--mdns", "--mdns-name", "Studio", "--tcp")
-	second.until(t, second.stdout.String, `  mDNS       discover:Studio \(2\)\n`)
+	second.until(t, second.stdout.String, `announced by multicast DNS" name="Studio \(2\)" `)
 	first.terminated(t)
 	_ = taken.Close()
 	second.until(t, second.stdout.String, `msg=listening transport=TCP`)
@@ -164,7 +165,7 @@ func TestTellsItsAddressOnly(t *testing.T) {
 		}
 	}
 	s := serve(t, nil, "--bind", "10.1.0.1", "--mdns", "--mdns-name", "Studio")
-	s.until(t, s.stdout.String, `  mDNS       discover:Studio\n`)
+	s.until(t, s.stdout.String, `announced by multicast DNS" name=Studio `)
 	if n := strings.Count(s.stdout.String(), "announced by multicast DNS"); n != 1 || !strings.Contains(s.stdout.String(), "interface=eth0 addresses=[10.1.0.1]") {
 		t.Errorf("announced on %d links:\n%s", n, &s.stdout)
 	}

@@ -37,9 +37,10 @@ type opening struct {
 	stage  stage // owned by the reader
 
 	mu    sync.Mutex
-	hello []byte      // the first frame; nil until it is written
-	said  []byte      // hello or PING as long as it is said again
-	again *time.Timer // says it; nil without hello
+	hello []byte // the first frame; nil until it is written
+	said  []byte // hello or PING as long as it is said again
+	wait  time.Duration
+	again *time.Timer // says it after wait; nil without hello
 }
 
 // begin turns the first frame of a connection into a HELLO that is said again.
@@ -54,7 +55,7 @@ func (o *opening) begin(frames [][]byte) error {
 		return err
 	}
 	o.hello, o.said, frames[0] = hello, hello, hello
-	o.again = time.AfterFunc(firstAgain, func() { o.sayAgain(firstAgain) })
+	o.wait, o.again = firstAgain, time.AfterFunc(firstAgain, o.sayAgain)
 	return nil
 }
 
@@ -73,25 +74,25 @@ func padded(frame []byte) ([]byte, error) {
 }
 
 // sayAgain says what has not been answered, and again later.
-func (o *opening) sayAgain(waited time.Duration) {
+func (o *opening) sayAgain() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.said == nil {
 		return
 	}
 	_ = o.socket.Write(datagram.Way{}, [][]byte{o.said}) // lost like any other
-	wait := min(2*waited, longestAgain)
-	o.again = time.AfterFunc(wait, func() { o.sayAgain(wait) })
+	o.wait = min(2*o.wait, longestAgain)
+	o.again.Reset(o.wait)
 }
 
-// sayNext goes to a stage, and says another frame when it is time to say something again. What has been silenced
-// stays so.
+// sayNext goes to a stage, and says another frame after the first of the waits. What has been silenced stays so.
 func (o *opening) sayNext(s stage, frame []byte) {
 	o.stage = s
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.said != nil {
-		o.said = frame
+		o.said, o.wait = frame, firstAgain
+		o.again.Reset(firstAgain)
 	}
 }
 
@@ -149,7 +150,7 @@ func (o *opening) sortError(b []byte, code wire.Code) ([]byte, error) {
 	case code == 0: // a param that is too large for a datagram does not matter here
 		return nil, nil
 	case o.stage == proving && unknown: // the session has had to make room for others
-		o.sayNext(hailing, o.hello)
+		o.sayNext(hailing, o.hello) // not at once: a router that is short of room would be asked as fast as it can refuse
 		return nil, nil
 	case o.stage == proving && (code == wire.CodeBadFrame || code == wire.CodeLimit): // a HELLO that came twice, a PING too soon
 		return nil, nil

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"io"
 	"net"
 	"strings"
 	"sync"
@@ -170,4 +171,56 @@ func TestQUICReasonWhileSending(t *testing.T) {
 			t.Errorf("it ended with %v", err)
 		}
 	}
+}
+
+// The same with messages so small that the stream always has room: the end meets a client that is just about to write.
+func TestQUICReasonWhileSendingLittle(t *testing.T) {
+	shown, trust := kit.TLS(t)
+	shown.NextProtos = []string{"clasp/2"}
+	router, err := quicgo.ListenAddr("127.0.0.1:0", shown, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = router.Close() })
+	for range 100 {
+		served := make(chan error, 1)
+		go func() { served <- opensAndEnds(t.Context(), router) }()
+		c := dial(t, "quic://"+router.Addr().String(), client.Options{TLS: trust, Keepalive: -1})
+		for err := error(nil); err == nil; {
+			_, err = c.Set(t.Context(), "/x", 1, client.QoS(wire.Fire))
+		}
+		<-c.Done()
+		if err := c.Err(); !strings.Contains(err.Error(), "enough") {
+			t.Fatalf("it ended with %v", err)
+		}
+		if err := <-served; err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// opensAndEnds is a router that lets a client in, reads a little and ends the stream, then the connection with a reason.
+func opensAndEnds(ctx context.Context, router *quicgo.Listener) error {
+	c, err := router.Accept(ctx)
+	if err != nil {
+		return err
+	}
+	stream, err := c.AcceptStream(ctx)
+	if err != nil {
+		return err
+	}
+	b := kit.Frame(wire.Fire, wire.AppendWelcome(nil, wire.Welcome{Version: wire.Version, Session: []byte("s")}))
+	if _, err := stream.Write(append(b, kit.Frame(wire.Fire, wire.BeginSnapshot(nil))...)); err != nil {
+		return err
+	}
+	if _, err := io.CopyN(io.Discard, stream, 4096); err != nil {
+		return err
+	}
+	if err := stream.Close(); err != nil {
+		return err
+	}
+	if _, err := io.Copy(io.Discard, stream); err != nil { // to the client's end
+		return err
+	}
+	return c.CloseWithError(0, "enough")
 }

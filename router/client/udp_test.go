@@ -3,8 +3,11 @@ package client_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"net"
+	"net/netip"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -173,5 +176,67 @@ func TestUDPOpens(t *testing.T) {
 			_ = socket.SetReadDeadline(time.Now().Add(patience))
 			<-talked
 		})
+	}
+}
+
+// A client that was heard late and whose session then has to make room asks for the next one as soon as one that is new: before
+// that one has asked three times.
+func TestUDPAsksForTheNextSessionSoon(t *testing.T) {
+	t.Parallel()
+	socket, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer socket.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	var dialing sync.WaitGroup
+	defer dialing.Wait()
+	defer cancel()
+	begin := func() {
+		dialing.Go(func() {
+			if _, err := client.Dial(ctx, "udp://"+socket.LocalAddr().String(), client.Options{}); !errors.Is(err, context.Canceled) {
+				t.Error(err)
+			}
+		})
+	}
+	begin()
+	_ = socket.SetReadDeadline(time.Now().Add(patience))
+	buf := make([]byte, 1<<16)
+	hears := func() (netip.AddrPort, wire.Type) {
+		n, from, err := socket.ReadFromUDPAddrPort(buf)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f, _, err := wire.ReadFrame(buf[:n])
+		if err != nil {
+			t.Fatal(err)
+		}
+		return from, wire.Type(f.Payload[0])
+	}
+	answer := func(to netip.AddrPort, payload []byte) {
+		if _, err := socket.WriteToUDPAddrPort(kit.Frame(wire.Fire, payload), to); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var late netip.AddrPort
+	for range 4 { // the next would come 1.6 s later
+		late, _ = hears()
+	}
+	answer(late, wire.AppendWelcome(nil, wire.Welcome{Version: wire.Version, Session: []byte("old")}))
+	if _, kind := hears(); kind != wire.TypePing {
+		t.Fatalf("%v behind WELCOME", kind)
+	}
+	answer(late, wire.AppendError(nil, wire.ErrorMessage{Code: wire.CodeUnauthenticated}))
+	begin()
+	for asked := 0; ; {
+		switch from, kind := hears(); {
+		case from == late && kind == wire.TypeHello:
+			return
+		case from != late:
+			asked++
+		}
+		if asked == 3 {
+			t.Fatal("the one that is new asks for the third time")
+		}
 	}
 }

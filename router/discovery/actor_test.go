@@ -24,6 +24,7 @@ type role struct {
 	UDP  bool // answer probes
 
 	Tell *discovery.Info // at SIGHUP
+	Slow bool            // look at the links as often as a router in use does
 
 	// To look for routers for a time instead.
 	FindUDP, FindMDNS bool
@@ -67,7 +68,11 @@ func announce(ctx context.Context, r role) error {
 		}
 		defer server.Close()
 	}
-	a, err := discovery.Announce(discovery.AnnounceOptions{Info: r.Info, Logger: log, Poll: 200 * time.Millisecond, Debounce: 100 * time.Millisecond})
+	o := discovery.AnnounceOptions{Info: r.Info, Logger: log, Poll: 200 * time.Millisecond, Debounce: 100 * time.Millisecond}
+	if r.Slow {
+		o.Poll, o.Debounce = 0, 0
+	}
+	a, err := discovery.Announce(o)
 	if err != nil {
 		return err
 	}

@@ -34,11 +34,10 @@ type AnnounceOptions struct {
 // Announcer announces a router by multicast DNS as service _clasp._tcp, on every link that
 // has multicast and an IPv4 address.
 type Announcer struct {
-	o      AnnounceOptions
-	claim  *claim
-	failed chan struct{} // closed by the first look, if it found no link to announce on
-	stop   chan struct{}
-	done   chan struct{}
+	o     AnnounceOptions
+	claim *claim
+	stop  chan struct{}
+	done  chan struct{}
 
 	// The watcher's.
 	stations map[int]*station // by the link's index
@@ -51,7 +50,8 @@ type Announcer struct {
 	trouble error
 }
 
-// Announce begins to announce a router. It fails when that could not be announced anywhere.
+// Announce begins to announce a router, and does not wait for the name: the log says which it
+// has got, on which link. It fails when that could not be announced anywhere.
 // What goes wrong later is logged once, kept in Err, and tried again.
 func Announce(o AnnounceOptions) (*Announcer, error) {
 	if o.Logger == nil {
@@ -73,23 +73,11 @@ func Announce(o AnnounceOptions) (*Announcer, error) {
 		return nil, fmt.Errorf("announce by multicast DNS: %w", err)
 	}
 	a := &Announcer{
-		o: o, claim: c, stop: make(chan struct{}), done: make(chan struct{}), failed: make(chan struct{}),
+		o: o, claim: c, stop: make(chan struct{}), done: make(chan struct{}),
 		stations: map[int]*station{}, backOff: o.Poll,
 	}
 	go a.watch()
 	return a, nil
-}
-
-// Held is closed when the router has its name on the first link.
-func (a *Announcer) Held() <-chan struct{} { return a.claim.held }
-
-// Failed is closed when there was no link that the router could be announced on at first.
-func (a *Announcer) Failed() <-chan struct{} { return a.failed }
-
-// Name returns the name the router goes by: another than it was given when that was taken.
-func (a *Announcer) Name() string {
-	said, _, _ := a.claim.current()
-	return said.Name
 }
 
 // Tell changes what is announced, without a moment of absence: whoever knows the router is
@@ -148,9 +136,6 @@ func (a *Announcer) look() time.Duration {
 		trouble = errors.New("there is no network interface with multicast and an IPv4 address")
 	}
 	a.report(trouble)
-	if first && len(a.stations) == 0 {
-		close(a.failed)
-	}
 	return a.o.Poll
 }
 

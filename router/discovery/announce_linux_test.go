@@ -102,6 +102,29 @@ func TestAddressChange(t *testing.T) {
 	}
 }
 
+// TestAddressChangesWhileAsked gives one of two cards in one network other addresses while somebody asks. Until the router sees that,
+// it says the old one, and hears it on both cards: it must not take itself for a copy.
+func TestAddressChangesWhileAsked(t *testing.T) {
+	t.Parallel()
+	l, router, o := studioLAN(t)
+	router.card(t, "eth1", l, "10.1.0.3/24")
+	a := router.start(t, role{Info: studio, Slow: true})
+	a.logs(t, "announced by multicast DNS", 2)
+	for n := range 4 {
+		address := fmt.Sprintf("10.1.0.%d", 11+n)
+		router.ip(t, "addr flush dev eth0")
+		router.ip(t, "addr add "+address+"/24 broadcast + dev eth0")
+		o.until(t, address, func(h heard) bool { return h.says("Studio", address) })
+		a.logs(t, "announced by multicast DNS", 3+n)
+	}
+	for range 2 {
+		o.until(t, "the other card", func(h heard) bool { return h.says("Studio", "10.1.0.3") })
+	}
+	if n := strings.Count(a.stderr.String(), "announced by multicast DNS"); n != 6 {
+		t.Errorf("announced %d times, want 6: the router has doubted itself", n)
+	}
+}
+
 // TestLateCard starts with no network at all.
 func TestLateCard(t *testing.T) {
 	t.Parallel()

@@ -4,6 +4,7 @@
 package discovery
 
 import (
+	"maps"
 	"net"
 	"net/netip"
 	"slices"
@@ -21,19 +22,19 @@ type claim struct {
 	mu      sync.Mutex
 	info    Info // with the name that is wanted
 	n       int
-	changed chan struct{} // closed at the next change
-
-	settle func()        // called when the name is ours on a link
-	held   chan struct{} // closed by it
+	changed chan struct{}            // closed at the next change
+	said    map[netip.Addr]time.Time // when a station has last said this address
 }
 
+// echoes is how long after it was said an address may come back to us, on this link or
+// another of ours.
+const echoes = 5 * time.Second
+
 func newClaim(i Info) *claim {
-	c := &claim{
+	return &claim{
 		machine: machine(), links: network{list: everywhere, now: time.Now},
-		info: i, n: 1, changed: make(chan struct{}), held: make(chan struct{}),
+		info: i, n: 1, changed: make(chan struct{}), said: map[netip.Addr]time.Time{},
 	}
-	c.settle = sync.OnceFunc(func() { close(c.held) })
-	return c
 }
 
 // current returns what is to be said, under the name the router goes by, the name of its
@@ -77,8 +78,26 @@ func (c *claim) change() {
 	c.changed = make(chan struct{})
 }
 
-// ours reports whether an address is one of this machine's.
+// says notes the addresses that a station is about to say.
+func (c *claim) says(addresses []netip.Addr) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := time.Now()
+	maps.DeleteFunc(c.said, func(_ netip.Addr, at time.Time) bool { return now.Sub(at) > echoes })
+	for _, a := range addresses {
+		c.said[a] = now
+	}
+}
+
+// ours reports whether an address is one of this machine's, or has been a moment ago: a
+// station goes on with its addresses until it is seen that they have changed.
 func (c *claim) ours(a netip.Addr) bool {
+	c.mu.Lock()
+	at, said := c.said[a]
+	c.mu.Unlock()
+	if said && time.Since(at) <= echoes {
+		return true
+	}
 	return slices.ContainsFunc(c.links.current(), func(l Link) bool {
 		return slices.ContainsFunc(l.Prefixes, func(p netip.Prefix) bool { return p.Addr() == a })
 	})

@@ -205,7 +205,6 @@ func (s *station) act(now time.Time) error {
 	s.due = now.Add(announceEvery)
 	if !s.announced.Swap(true) {
 		s.log.Info("announced by multicast DNS", "name", s.records.info.Name, "interface", s.socket.link.Name, "addresses", fmt.Sprint(s.records.addresses))
-		s.claim.settle()
 	}
 	return nil
 }
@@ -213,6 +212,7 @@ func (s *station) act(now time.Time) error {
 // speak tells everybody everything.
 func (s *station) speak(now time.Time) error {
 	s.answer, s.spoke = time.Time{}, now
+	s.claim.says(s.records.addresses)
 	answer, err := s.records.answer(lifetime)
 	if err != nil {
 		return err

@@ -3,9 +3,13 @@ package udp_test
 // Addresses that somebody else has invented: what they get, and what they take from those who are there.
 
 import (
+	"context"
 	"fmt"
+	"io"
+	"log/slog"
 	"net/netip"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -209,8 +213,7 @@ func TestYoungAddresses(t *testing.T) {
 			got += c.drain()
 		}
 	}
-	// The one that is on its way when the burst ends may be a turn of datagrams, which is paid for afterwards.
-	if most := burst + rate*int(time.Since(began).Seconds()+1) + 3*sources*len(asked); got > most || got < burst/2 {
+	if most := burst + rate*int(time.Since(began).Seconds()+1) + sources*(udp.FirstBytes+3*len(asked)); got > most || got < burst/2 {
 		t.Errorf("%d bytes to young addresses, want at most %d", got, most)
 	}
 	c := clients[0]
@@ -219,6 +222,217 @@ func TestYoungAddresses(t *testing.T) {
 	for pong := false; !pong; {
 		pong = wire.Type(c.next(t).Payload[0]) == wire.TypePong
 	}
+}
+
+// Who comes into a flood of young addresses gets its first bytes at once, and waits for the rest behind a turn of two datagrams of
+// each: not behind all that they wait for. The clock stands still, so nobody's turn comes.
+func TestNewcomerInAFlood(t *testing.T) {
+	const sources = 20
+	clock := newClock()
+	_, s := serve(t, router.Limits{}, "127.0.0.1:0", udp.Options{}, clock.now)
+	addr := s.Addr().String()
+	writer := join(t, addr)
+	fill(t, writer, 200)
+	s.Hold(1, 0) // 1 byte a second
+	ask := func() *client {
+		c := dial(t, addr)
+		c.send(t, wire.Fire, kit.Hello)
+		c.send(t, wire.Fire, wire.AppendPing(nil))
+		c.send(t, wire.Fire, kit.Subscribe(1, "/**"))
+		return c
+	}
+	// first takes in what comes at once, and returns how many params are in it.
+	first := func(c *client) (params int) {
+		bytes := 0
+		for bytes < udp.FirstBytes-2*udp.MaxFrame {
+			f := c.next(t)
+			bytes += 4 + len(f.Payload)
+			if m, err := wire.DecodeSnapshot(f.Payload); wire.Type(f.Payload[0]) == wire.TypeSnapshot && err == nil {
+				params += m.Count
+			}
+		}
+		return params
+	}
+	var flood []*client
+	for i := range sources {
+		before := s.Owed()
+		c := ask()
+		if first(c) == 0 {
+			t.Fatalf("the %d. gets no param at once", i+1)
+		}
+		kit.Eventually(t, "it to wait for its turn", func() bool { return s.Owed() > before })
+		if turn := s.Owed() - before; turn > 2*udp.MaxFrame {
+			t.Fatalf("the %d. waits for %d bytes, which all who come after it wait for", i+1, turn)
+		}
+		flood = append(flood, c)
+	}
+	// What they do not use, since they do not stay young, is nobody's wait.
+	clock.pass(udp.YoungFor)
+	for _, c := range flood {
+		c.send(t, wire.Fire, wire.AppendPing(nil))
+	}
+	kit.Eventually(t, "their turns to be given back", func() bool { return s.Owed() == 0 })
+}
+
+// Whoever has begun anew has no second right to the first bytes beyond the number of new sessions a second: the bound of the bytes
+// that wait for no turn is that of the newcomers.
+func TestFirstBytesAreBounded(t *testing.T) {
+	clock := newClock()
+	_, s := serve(t, router.Limits{}, "127.0.0.1:0", udp.Options{}, clock.now)
+	addr := s.Addr().String()
+	c := join(t, addr)
+	fill(t, c, 200)
+	s.Hold(1, 0)
+	clock.pass(udp.Anew)
+	others := make([]*client, 20)
+	for i := range others {
+		others[i] = dial(t, addr)
+	}
+	for i := range 2 * udp.MaxNew {
+		others[i%len(others)].send(t, wire.Fire, hello(fmt.Sprint("an invented one ", i)))
+		if i%50 == 0 {
+			others[i%len(others)].received(t)
+		}
+	}
+	c.received(t)
+	c.send(t, wire.Fire, kit.Hello)
+	c.expect(t, wire.TypeWelcome)
+	c.expect(t, wire.TypeSnapshot) // what it gets as one that has not proved itself
+	c.send(t, wire.Fire, wire.AppendPing(nil))
+	kit.Eventually(t, "it to wait for its turn", func() bool { return s.Owed() > 0 })
+	if bytes, _ := c.received(t); bytes > 0 {
+		t.Errorf("%d bytes at once, though there are no more new sessions", bytes)
+	}
+}
+
+// Those that are grown get snapshots and results out of a common budget, too, and everything else at once: patience can be forged.
+func TestGrownAddresses(t *testing.T) {
+	const burst, sources = 20_000, 10
+	for name, asked := range map[string][]byte{
+		"snapshots": kit.Subscribe(1, "/**"),
+		"results":   wire.AppendQuery(nil, wire.Query{Pattern: []byte("/**")}),
+	} {
+		t.Run(name, func(t *testing.T) {
+			clock := newClock()
+			_, s := serve(t, router.Limits{}, "127.0.0.1:0", udp.Options{}, clock.now)
+			addr := s.Addr().String()
+			witness := join(t, addr)
+			fill(t, witness, 200)
+			witness.send(t, wire.Fire, kit.Subscribe(1, "/live"))
+			clients := make([]*client, sources)
+			for i := range clients {
+				clients[i] = join(t, addr)
+				clients[i].received(t)
+			}
+			clock.pass(udp.YoungFor)
+			for _, c := range append(clients, witness) {
+				c.send(t, wire.Fire, wire.AppendPing(nil))
+				c.expect(t, wire.TypePong)
+			}
+			s.HoldGrown(1, burst)
+			for _, c := range clients {
+				for range 5 {
+					c.send(t, wire.Fire, asked)
+				}
+			}
+			got := 0
+			kit.Eventually(t, "most of what there is at once", func() bool {
+				for _, c := range clients {
+					got += c.drain()
+				}
+				return got > burst-2*udp.MaxFrame
+			})
+			fence(t, witness)
+			for range 5 {
+				for _, c := range clients {
+					got += c.drain()
+				}
+			}
+			if got > burst {
+				t.Errorf("%d bytes of %s at once, want at most %d", got, name, burst)
+			}
+			clients[0].send(t, wire.Confirm, kit.Event("/live", 1)) // by one that waits, to one that does not
+			witness.expect(t, wire.TypePublish)
+		})
+	}
+}
+
+// A datagram that is longer than a message may be is none: it proves nothing.
+func TestTooLongIsNoProof(t *testing.T) {
+	const limit = 1000
+	_, addr := start(t, router.Limits{MaxMessageSize: limit})
+	witness := join(t, addr)
+	fill(t, witness, 200)
+	name := strings.Repeat("x", limit)
+	text := func(s string) []byte { return append([]byte{0xa0 | byte(len(s))}, s...) }
+	legacy := append(append([]byte{0x82}, text("type")...), text("PING")...)
+	legacy = append(append(legacy, text("x")...), append([]byte{0xda, limit >> 8, limit & 0xff}, name...)...)
+	for what, payload := range map[string][]byte{"binary": kit.Event("/x", name), "MessagePack": legacy} {
+		c := dial(t, addr)
+		frame := kit.Frame(wire.Fire, kit.Hello)
+		c.raw(t, frame)
+		for range 3 {
+			c.send(t, wire.Fire, payload)
+		}
+		fence(t, witness)
+		if n, _ := c.received(t); n == 0 || n >= 3*len(frame) {
+			t.Errorf("%s: %d bytes for a HELLO of %d", what, n, len(frame))
+		}
+		c.send(t, wire.Fire, wire.AppendPing(nil))
+		for pong := false; !pong; {
+			pong = wire.Type(c.next(t).Payload[0]) == wire.TypePong
+		}
+	}
+}
+
+// blocked is a log that stops at the end of each session until it is let go on.
+type blocked struct {
+	slog.Handler
+	goOn chan struct{}
+}
+
+func (b blocked) Handle(ctx context.Context, r slog.Record) error {
+	if r.Message == "session ended" {
+		<-b.goOn
+	}
+	return b.Handler.Handle(ctx, r)
+}
+
+// Sessions that take long to close are bounded as well: there are no new ones while too many of them are about to leave.
+func TestManyLeaving(t *testing.T) {
+	log := blocked{slog.NewTextHandler(io.Discard, nil), make(chan struct{})}
+	letGo := sync.OnceFunc(func() { close(log.goOn) })
+	r := kit.RouterWith(t, router.Options{
+		Settings: router.Settings{Limits: router.Limits{WelcomeSnapshot: 10}}, Logger: slog.New(log),
+	})
+	s, err := udp.Listen(r, "127.0.0.1:0", udp.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	t.Cleanup(letGo)
+	addr := s.Addr().String()
+	witness := join(t, addr)
+	come := func() *client {
+		c := dial(t, addr)
+		c.buf = make([]byte, 2000)
+		c.send(t, wire.Fire, hello(strings.Repeat("x", 100)))
+		return c
+	}
+	for range 2 * udp.MaxUnproven { // the second half in place of the first
+		come().expect(t, wire.TypeWelcome)
+	}
+	late := come()
+	fence(t, witness)
+	if _, n := late.received(t); n > 0 {
+		t.Error("one more gets in while as many as may do not leave")
+	}
+	letGo()
+	kit.Eventually(t, "the last one to get in", func() bool {
+		late.send(t, wire.Fire, hello(strings.Repeat("x", 100)))
+		_, n := late.received(t)
+		return n > 0
+	})
 }
 
 // A client that says HELLO and waits for its SNAPSHOT gets one, and the rest when it says something.
@@ -261,10 +475,27 @@ func TestNoClientAtTheAddress(t *testing.T) {
 		"that knows no one": wire.AppendError(nil, wire.ErrorMessage{Code: wire.CodeUnauthenticated, Message: []byte("send HELLO first")}),
 	} {
 		t.Run(name, func(t *testing.T) {
-			r, addr := start(t, router.Limits{})
+			clock := newClock()
+			r, addr := startAt(t, router.Limits{}, "127.0.0.1:0", udp.Options{}, clock.now)
+			for _, proven := range []bool{false, true} {
+				c := dial(t, addr)
+				c.send(t, wire.Fire, kit.Hello)
+				c.expect(t, wire.TypeWelcome)
+				if proven {
+					c.expect(t, wire.TypeSnapshot)
+					c.alive(t)
+				}
+				c.send(t, wire.Fire, payload)
+				kit.Eventually(t, "the session to end", func() bool { return r.Stats().Sessions == 0 })
+			}
+			// Who has talked for long is a client, in whose name somebody else says that.
 			c := join(t, addr)
+			clock.pass(udp.YoungFor)
+			c.alive(t)
 			c.send(t, wire.Fire, payload)
-			kit.Eventually(t, "the session to end", func() bool { return r.Stats().Sessions == 0 })
+			c.alive(t)
+			c.send(t, wire.Confirm, kit.Set("/x", 1))
+			c.expect(t, wire.TypeAck)
 		})
 	}
 	// "Messages a client has no business sending are ignored", also as a sign of life.

@@ -56,6 +56,8 @@ type peer struct {
 	hurried bool          // nothing is waited for any more
 	changed chan struct{} // closed, and made anew, when what Write waits for may have changed
 
+	free int // bytes it gets without waiting for its turn while it is young
+
 	// Until it has proved itself:
 	received int    // bytes
 	sent     int    // bytes
@@ -239,21 +241,37 @@ func (p *peer) allowed(frames [][]byte) (now [][]byte, n int) {
 		trust, changed, ending := p.trust, p.changed, p.hurried || p.over != router.ReasonNone
 		if trust == unproven {
 			now, n = p.boundedLocked(frames)
+		} else {
+			n = p.freeLocked(frames)
+			now = frames[:n]
 		}
 		p.mu.Unlock()
 		switch {
-		case trust == grown:
-			return frames, len(frames)
-		case trust == young:
-			n = p.paced(frames, changed, ending)
+		case len(now) > 0:
+		case trust != unproven:
+			n = p.paced(frames, trust, changed, ending)
 			now = frames[:n]
-		case len(now) == 0 && !ending:
+		case !ending:
 			<-changed
 		}
 		if len(now) > 0 || ending {
 			return now, n
 		}
 	}
+}
+
+// freeLocked returns how many frames an address that has proved itself gets at once: if it is
+// young the first few, later all but snapshots and results, of which few bytes ask for many.
+func (p *peer) freeLocked(frames [][]byte) int {
+	for i, f := range frames {
+		switch kind := wire.Type(f[wire.HeaderSize]); {
+		case p.trust == young && len(f) <= p.free:
+			p.free -= len(f)
+		case p.trust == young, kind == wire.TypeSnapshot, kind == wire.TypeResult:
+			return i
+		}
+	}
+	return len(frames)
 }
 
 // boundedLocked returns what an address gets that has not proved itself. In place of a snapshot
@@ -277,18 +295,23 @@ func (p *peer) boundedLocked(frames [][]byte) (now [][]byte, n int) {
 	return frames[:n], n
 }
 
-// turn is how many datagrams a young address gets before it is another's turn.
-const turn = 16
+// turn is how many datagrams an address gets before it is another's turn. There may be
+// thousands of others, so it is few.
+const turn = 2
 
-// paced waits until a young address may have the next frames, and returns how many; 0 if
-// something changes first, or it is ending and they would have to wait.
-func (p *peer) paced(frames [][]byte, changed <-chan struct{}, ending bool) int {
+// paced waits until it is the turn of an address to have the next frames, among those who are
+// trusted as far, and returns how many; 0 if something changes first, or it is ending and they
+// would have to wait.
+func (p *peer) paced(frames [][]byte, trust trust, changed <-chan struct{}, ending bool) int {
 	frames = frames[:min(len(frames), turn)]
 	size := 0
 	for _, f := range frames {
 		size += len(f)
 	}
 	pace := &p.server.young
+	if trust == grown {
+		pace = &p.server.grown
+	}
 	wait := pace.spend(size, p.server.now())
 	if wait == 0 {
 		return len(frames)
@@ -306,8 +329,8 @@ func (p *peer) paced(frames [][]byte, changed <-chan struct{}, ending bool) int 
 	return 0
 }
 
-// Limit bounds how long writes may still take: not at all, since nothing but proof, and the
-// turns of young addresses, are waited for.
+// Limit bounds how long writes may still take: not at all, since nothing but proof and its turn
+// are waited for.
 func (p *peer) Limit(time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

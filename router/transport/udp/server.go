@@ -31,7 +31,11 @@
 //   - UDP gets a quarter of the router's connections, in all and from one address;
 //   - failures of tokens over UDP slow nobody down on other transports;
 //   - all addresses that are young get so many bytes a second together, however many they are
-//     (youngRate). Those that have gone on talking for a while are not held to it.
+//     (youngRate), a few datagrams each in turns. The first bytes of each (firstBytes) wait for
+//     no turn: the router answers who comes into a flood, though its snapshot takes long;
+//   - those that have gone on talking for a while get snapshots and results out of a common
+//     budget too, a much larger one (grownRate). What happens while they are there, and other
+//     answers, they get at once.
 package udp
 
 import (
@@ -169,7 +173,7 @@ func (s *Server) reply(m *datagram.Message, b []byte) {
 type kind uint8
 
 const (
-	kindOther   kind = iota // no frame, or one without a message
+	kindOther   kind = iota // no frame, or one without a message, or too long
 	kindMessage             // what a client may say
 	kindHello               // HELLO
 	kindAnswer              // what only a router says
@@ -178,7 +182,7 @@ const (
 // sort says what a datagram is, and returns its message in binary, good until the next call.
 func (s *Server) sort(b []byte) (kind, []byte) {
 	f, _, err := wire.ReadFrame(b)
-	if err != nil || len(f.Payload) == 0 {
+	if err != nil || len(f.Payload) == 0 || tooLong(b, s.router.Limits().MaxMessageSize) != "" {
 		return kindOther, nil
 	}
 	payload := f.Payload
@@ -218,10 +222,9 @@ func fromRouter(payload []byte) bool {
 // busy.
 func (s *Server) stranger(m *datagram.Message, k kind, payload []byte, now time.Time) {
 	switch {
-	case k != kindHello && k != kindMessage || tooLong(m.Data, s.router.Limits().MaxMessageSize) != "":
 	case k == kindHello:
 		s.open(m, payload, now, nil)
-	case wire.Type(payload[0]) != wire.TypePong && wire.Check(payload) == nil:
+	case k == kindMessage && wire.Type(payload[0]) != wire.TypePong && wire.Check(payload) == nil:
 		s.refuse(m, wire.CodeUnauthenticated, "send HELLO first", now)
 	}
 }

@@ -36,6 +36,15 @@ const (
 	// enough for those whose addresses are forged to bear.
 	youngRate  = 4 << 20
 	youngBurst = 16 << 20
+	// firstBytes are what a young address gets besides, at once: who comes into a flood of
+	// others sees at least that there is a router, and the beginning of the snapshot. There
+	// are maxNew times as many a second.
+	firstBytes = 4 << 10
+	// grownRate and grownBurst are the same for the snapshots and results of all who are
+	// grown: whoever forges addresses can forge patience, too. It is what four sessions take
+	// at their fastest.
+	grownRate  = 32 << 20
+	grownBurst = 64 << 20
 	// youngFor is how long after it has proved itself an address is young.
 	youngFor = 10 * time.Second
 	// idle is the silence that ends a session (section 12).
@@ -72,6 +81,7 @@ type sessions struct {
 	fresh    pace // sessions of new addresses
 	refusals pace
 	young    pace // bytes
+	grown    pace // bytes of snapshots and results
 
 	mu       sync.Mutex
 	peers    map[netip.AddrPort]*peer
@@ -86,6 +96,7 @@ func (s *sessions) init() {
 	s.fresh = pace{rate: maxNew, burst: maxNew}
 	s.refusals = pace{rate: maxRefusals, burst: maxRefusals}
 	s.young = pace{rate: youngRate, burst: youngBurst}
+	s.grown = pace{rate: grownRate, burst: grownBurst}
 }
 
 func (s *sessions) find(a netip.AddrPort) *peer {
@@ -104,7 +115,7 @@ func (s *sessions) shut() bool {
 
 // open makes a session for an address that has said HELLO, in place of its old one if it has
 // one. That ends only if there is a new one. An address that has proved itself needs no luck in
-// a flood of others to begin anew, and keeps its place.
+// a flood of others to begin anew, and keeps its place; luck gives it its first bytes.
 func (s *Server) open(m *datagram.Message, payload []byte, now time.Time, old *peer) {
 	source := network.Source(m.From.Addr())
 	known := old != nil && old.trust != unproven
@@ -113,9 +124,14 @@ func (s *Server) open(m *datagram.Message, payload []byte, now time.Time, old *p
 		hello: maphash.Bytes(seed, payload), working: true, changed: make(chan struct{}),
 	}
 	s.mu.Lock()
-	if s.shutting || s.leaving >= maxUnproven || !known && !s.fresh.try(1, now) {
+	closed := s.shutting || s.leaving >= maxUnproven
+	lucky := !closed && s.fresh.try(1, now)
+	if closed || !known && !lucky {
 		s.mu.Unlock()
 		return
+	}
+	if lucky {
+		p.free = firstBytes
 	}
 	if !known {
 		if err := s.router.RoomForgeable(source); err != nil {
@@ -160,8 +176,10 @@ func (s *Server) open(m *datagram.Message, payload []byte, now time.Time, old *p
 func (s *Server) heard(p *peer, m *datagram.Message, k kind, payload []byte, now time.Time) {
 	switch k {
 	case kindAnswer:
-		// No sign of life: two routers must not keep each other busy.
-		if fromRouter(payload) {
+		// No sign of life: two routers must not keep each other busy. Who has talked for
+		// long is a client, and one forged datagram must not end it: if it has gone, its
+		// silence does.
+		if p.trust != grown && fromRouter(payload) {
 			s.forget(p)
 			p.end(router.ReasonLost)
 		}
