@@ -92,6 +92,7 @@ func (r *Registry) Revoke(ref, by string) (Device, error) {
 	if err != nil {
 		return Device{}, err
 	}
+	r.io.Lock()
 	return gone, r.saveRevoked()
 }
 
@@ -110,6 +111,9 @@ func (r *Registry) revokeOne(ref, by string) (Device, error) {
 // removed. keep must not call back. Errors are as with Revoke.
 func (r *Registry) RevokeAll(by string, keep func(Device) bool) ([]Device, error) {
 	gone := r.revokeMany(by, keep)
+	r.io.Lock() // who was just being let in is there now
+	gone = append(gone, r.revokeMany(by, keep)...)
+	slices.SortFunc(gone, func(a, b Device) int { return strings.Compare(key(a.Name), key(b.Name)) })
 	return gone, r.saveRevoked()
 }
 
@@ -122,13 +126,11 @@ func (r *Registry) revokeMany(by string, keep func(Device) bool) (gone []Device)
 			r.revoke(now, d, by)
 		}
 	}
-	slices.SortFunc(gone, func(a, b Device) int { return strings.Compare(key(a.Name), key(b.Name)) })
 	return gone
 }
 
-// saveRevoked brings to the disk what memory knows already.
+// saveRevoked brings to the disk what memory knows already. The caller has locked io.
 func (r *Registry) saveRevoked() error {
-	r.io.Lock()
 	r.enter()
 	defer r.end()
 	if err := r.save(); err != nil {

@@ -4,6 +4,7 @@ package pairing_test
 
 import (
 	"fmt"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -150,5 +151,45 @@ func TestNoTokenIsKept(t *testing.T) {
 	k.Tick()
 	if v.KeepsToken() {
 		t.Error("the token is there after its session has left")
+	}
+}
+
+// TestRevokeAllWhileIssuing revokes everybody while the row of one more is on its way to the disk: nobody is left.
+func TestRevokeAllWhileIssuing(t *testing.T) {
+	k := start(t)
+	v := k.lobby(from("late", "10.0.0.2"))
+	free, err := pairing.HoldDisk(k.Registry)
+	k.must(err)
+	done := make(chan error, 2)
+	go func() { _, err := k.Approve(v.Status().ID, pairing.Grant{}); done <- err }()
+	waits(t, ").Approve(")
+	go func() { _, err := k.RevokeAll("ann", nil); done <- err }()
+	waits(t, ").RevokeAll(")
+	free()
+	for range 2 {
+		k.must(<-done)
+	}
+	if list := k.Devices(); len(list) > 0 {
+		t.Errorf("%v is in after all were revoked", list)
+	}
+	if list := k.again().Devices(); len(list) > 0 {
+		t.Errorf("%v is back after a restart", list)
+	}
+}
+
+// waits waits until a goroutine that is in a function waits for something.
+func waits(t *testing.T, function string) {
+	t.Helper()
+	stacks := make([]byte, 1<<20)
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+		for stack := range strings.SplitSeq(string(stacks[:runtime.Stack(stacks, true)]), "\n\n") {
+			first, _, _ := strings.Cut(stack, "\n")
+			if strings.Contains(stack, function) && (strings.Contains(first, "sync.") || strings.Contains(first, "semacquire") || strings.Contains(first, "chan ")) {
+				return
+			}
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("nobody waits in %s", function)
+		}
 	}
 }

@@ -34,3 +34,28 @@ func (r *Router) Holds(device string) Holds {
 	slices.Sort(h.Locks)
 	return h
 }
+
+// LastWrote returns how many params have the value that a session of a paired device gave them, of
+// those sessions that it has now, and up to most of their addresses, in order. It looks at every
+// param there is, in pieces.
+func (r *Router) LastWrote(device string, most int) (count int, addresses []string) {
+	sessions := make(map[string]bool)
+	for _, s := range r.sessions.all() {
+		if s.inside() && s.token != nil && s.token.device == device {
+			sessions[s.id] = true
+		}
+	}
+	if len(sessions) == 0 {
+		return 0, nil
+	}
+	now := r.monotonic(time.Now())
+	r.eachParam(func(p *paramEntry) {
+		if !sessions[p.Writer] || !p.Exists(now) {
+			return
+		}
+		if count++; count <= most {
+			addresses = append(addresses, p.Address)
+		}
+	})
+	return count, addresses
+}

@@ -224,6 +224,9 @@ func describe(d *deviceView, now time.Time) string {
 		if h.LockedIn > 0 {
 			line("locks", fmt.Sprintf("%d: %s", h.LockedIn, shownAll(h.Locks)))
 		}
+		if h.WroteIn > 0 {
+			line("last wrote", h.wrote())
+		}
 		if !h.LastSent.IsZero() {
 			line("last sent", roughly(now.Sub(h.LastSent))+" ago")
 		}

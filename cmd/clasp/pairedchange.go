@@ -96,7 +96,8 @@ func newPairedRevokeCommand() *cobra.Command {
 		Use:   "revoke DEVICE",
 		Short: "Throw a device out, and end what it has open",
 		Long: `Throw a device out, and end what it has open, locks included. On a terminal it asks
-before it does so to a device that holds locks; anywhere else, or with --yes, it does not.`,
+before it does so to a device that holds locks or was the last to write something; anywhere
+else, or with --yes, it does not.`,
 		Example: `  clasp paired revoke "FOH iPad"`,
 		Args:    oneName("the name or ID of a DEVICE"),
 	}
@@ -107,7 +108,7 @@ before it does so to a device that holds locks; anywhere else, or with --yes, it
 		if err := router.ask(cmd.Context(), cmd, deviceRoute, args[0], nil, &d); err != nil {
 			return err
 		}
-		if d.Holds != nil && d.Holds.LockedIn > 0 && !yes && onTerminal(cmd.InOrStdin()) {
+		if d.Holds != nil && d.Holds.LockedIn+d.Holds.WroteIn > 0 && !yes && onTerminal(cmd.InOrStdin()) {
 			if err := confirmRevoke(cmd, &d); err != nil {
 				return err
 			}
@@ -122,20 +123,27 @@ before it does so to a device that holds locks; anywhere else, or with --yes, it
 	return cmd
 }
 
-// confirmRevoke asks about a device that holds something, and fails if that is to stay.
+// confirmRevoke asks about a device that would be missed, and fails if it is to stay.
 func confirmRevoke(cmd *cobra.Command, d *deviceView) error {
-	locks := fmt.Sprintf("a lock on %s", shownAll(d.Holds.Locks))
-	if d.Holds.LockedIn > 1 {
-		locks = fmt.Sprintf("%d locks, on %s", d.Holds.LockedIn, shownAll(d.Holds.Locks))
+	var facts []string
+	if h := d.Holds; h.LockedIn > 0 {
+		locks := "holds a lock on "
+		if h.LockedIn > 1 {
+			locks = fmt.Sprintf("holds %d locks, on ", h.LockedIn)
+		}
+		locks += shownAll(h.Locks)
+		if len(h.Locks) < h.LockedIn {
+			locks += " and others"
+		}
+		facts = append(facts, locks)
 	}
-	if len(d.Holds.Locks) < d.Holds.LockedIn {
-		locks += " and others"
+	if d.Holds.WroteIn > 0 {
+		facts = append(facts, "last wrote "+d.Holds.wrote())
 	}
-	last := ""
 	if !d.Holds.LastSent.IsZero() {
-		last = ", and has sent something " + roughly(time.Since(d.Holds.LastSent)) + " ago"
+		facts = append(facts, "has sent something "+roughly(time.Since(d.Holds.LastSent))+" ago")
 	}
-	if _, err := fmt.Fprintf(cmd.ErrOrStderr(), "%s holds %s%s. Revoke it? [y/N] ", shown(d.Name), locks, last); err != nil {
+	if _, err := fmt.Fprintf(cmd.ErrOrStderr(), "%s %s. Revoke it? [y/N] ", shown(d.Name), strings.Join(facts, "; ")); err != nil {
 		return err
 	}
 	answer, err := bufio.NewReader(cmd.InOrStdin()).ReadString('\n')

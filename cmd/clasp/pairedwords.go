@@ -100,6 +100,18 @@ func shownAll(texts []string) string {
 	return strings.Join(list, ", ")
 }
 
+// wrote says what a device was the last to write: "12 addresses: /a, /b, ...".
+func (h *holdsView) wrote() string {
+	if h.WroteIn == 1 {
+		return "1 address: " + shownAll(h.Wrote)
+	}
+	more := ""
+	if len(h.Wrote) < h.WroteIn {
+		more = ", ..."
+	}
+	return fmt.Sprintf("%d addresses: %s%s", h.WroteIn, shownAll(h.Wrote), more)
+}
+
 // oneName wants the one argument of a command, which is not empty.
 func oneName(what string) cobra.PositionalArgs {
 	return func(_ *cobra.Command, args []string) error {

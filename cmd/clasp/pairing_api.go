@@ -144,6 +144,11 @@ type holdsView struct {
 	Locks    []string  `json:"locks,omitempty"` // addresses; at most 100 of them
 	LockedIn int       `json:"locks_held"`      // how many there are
 	LastSent time.Time `json:"last_message,omitzero"`
+
+	// What it was the last to write, which is looked for when one device is asked for, not for
+	// the list of all.
+	Wrote   []string `json:"last_wrote,omitempty"`       // addresses; at most 10 of them
+	WroteIn int      `json:"last_wrote_count,omitempty"` // how many there are
 }
 
 type renameRequest struct {

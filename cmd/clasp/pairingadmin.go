@@ -234,7 +234,13 @@ func (p *pairingAdmin) list(*http.Request) (any, error) {
 	return list, nil
 }
 
-func (p *pairingAdmin) show(r *http.Request) (any, error) { return p.shown(p.find(r.PathValue("ref"))) }
+func (p *pairingAdmin) show(r *http.Request) (any, error) {
+	d, err := p.find(r.PathValue("ref"))
+	if err != nil {
+		return nil, err
+	}
+	return p.losing(d), nil
+}
 
 // find returns a device by its ID or name.
 func (p *pairingAdmin) find(ref string) (pairing.Device, error) {
@@ -261,6 +267,9 @@ func (p *pairingAdmin) shown(d pairing.Device, err error) (any, error) {
 // maxHeld is how many addresses are listed of those that a device has locked.
 const maxHeld = 100
 
+// maxWrote is how many addresses are listed of those that a device was the last to write.
+const maxWrote = 10
+
 // holding is a device with what its sessions hold.
 func (p *pairingAdmin) holding(d pairing.Device) deviceView {
 	v := deviceView{Device: d}
@@ -268,6 +277,15 @@ func (p *pairingAdmin) holding(d pairing.Device) deviceView {
 		if h := p.router.Holds(d.ID); h.Sessions > 0 {
 			v.Holds = &holdsView{Locks: h.Locks[:min(len(h.Locks), maxHeld)], LockedIn: len(h.Locks), LastSent: h.Heard}
 		}
+	}
+	return v
+}
+
+// losing is holding with what it was the last to write: all that its end may change.
+func (p *pairingAdmin) losing(d pairing.Device) deviceView {
+	v := p.holding(d)
+	if v.Holds != nil {
+		v.Holds.WroteIn, v.Holds.Wrote = p.router.LastWrote(d.ID, maxWrote)
 	}
 	return v
 }
@@ -305,7 +323,7 @@ func (p *pairingAdmin) revoke(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := p.holding(was)
+	v := p.losing(was)
 	if _, err := p.devices.registry.Revoke(was.ID, admin.Caller(r)); err != nil {
 		return nil, err
 	}

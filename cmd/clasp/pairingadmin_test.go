@@ -10,6 +10,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"net"
 	"net/http"
 	"os"
@@ -184,6 +185,18 @@ func TestPairingByCommand(t *testing.T) {
 	holds, _ := shown["holds"].(map[string]any)
 	if holds["locks_held"] != 1.0 || !slices.Equal(holds["locks"].([]any), []any{"/lights/1"}) || holds["last_message"] == nil || shown["online"] != 1.0 {
 		t.Errorf("it holds %v", shown)
+	}
+	if wrote, _ := holds["last_wrote"].([]any); !slices.Equal(wrote, []any{"/lights/1"}) || holds["last_wrote_count"] != 1.0 {
+		t.Errorf("it wrote %v", holds)
+	}
+	for i := range 11 {
+		if _, err := ipad.Set(t.Context(), fmt.Sprintf("/m/%d", i), i); err != nil {
+			t.Fatal(err)
+		}
+	}
+	holds, _ = s.asks(t, "GET /pairing/devices/ipad", "")["holds"].(map[string]any)
+	if wrote, _ := holds["last_wrote"].([]any); len(wrote) != 10 || holds["last_wrote_count"] != 12.0 {
+		t.Errorf("it wrote %v", holds)
 	}
 
 	// Its token, shown to be pasted. The name is changed without an end of its session.

@@ -132,31 +132,39 @@ func TestInviteOver(t *testing.T) {
 	}
 }
 
-// TestRevokeAsks: at a terminal somebody is asked who revokes a device that holds a lock.
+// TestRevokeAsks: at a terminal somebody is asked who revokes a device that holds a lock or was the last to write something.
 func TestRevokeAsks(t *testing.T) {
 	router := startPairing(t)
 	m := router.machine(t)
 	m.pairs(t, router, "desk")
-	hold := claspCommand(t, m.environ(), "set", "--lock", "--hold", "/master", "0.5")
-	held := sit(t, hold)
-	held.until(t, `/master revision 1 locked\n`)
-	revoke := func(answer, words string, want int) {
+	revoke := func(answer, facts, words string, want int) {
 		t.Helper()
 		s := sit(t, claspCommand(t, nil, "paired", "revoke", "desk", "--port", router.port))
-		s.until(t, `desk holds a lock on /master, and has sent something .* ago\. Revoke it\? \[y/N\] $`)
+		s.until(t, `desk `+facts+`; has sent something .* ago\. Revoke it\? \[y/N\] $`)
 		s.types(t, answer)
 		s.until(t, words)
 		if code := s.exit(t); code != want {
 			t.Errorf("%q: exit code %d, want %d", answer, code, want)
 		}
 	}
-	revoke("\n", "not revoked\n", 1)
-	revoke("\x04", "not revoked\n", 1)
+	written := sit(t, claspCommand(t, m.environ(), "set", "--hold", "/level", "0.5"))
+	written.until(t, `/level revision 1\n`)
+	revoke("\n", "last wrote 1 address: /level", "not revoked\n", 1)
+	held := sit(t, claspCommand(t, m.environ(), "set", "--lock", "--hold", "/master", "0.5"))
+	held.until(t, `/master revision 1 locked\n`)
+	if out := router.operator(t, "paired", "show", "desk"); !strings.Contains(out, "\nlocks      1: /master\nlast wrote 2 addresses: /level, /master\nlast sent  ") {
+		t.Errorf("shown:\n%s", out)
+	}
+	const both = "holds a lock on /master; last wrote 2 addresses: /level, /master"
+	revoke("\n", both, "not revoked\n", 1)
+	revoke("\x04", both, "not revoked\n", 1)
 	if names := router.names(t); names != "desk" {
 		t.Errorf("devices: %q", names)
 	}
-	revoke("y\n", "desk is revoked\n", 0)
-	if code := held.exit(t); code != 1 {
-		t.Errorf("the device: exit code %d", code)
+	revoke("y\n", both, "desk is revoked\n", 0)
+	for _, s := range []*seat{held, written} {
+		if code := s.exit(t); code != 1 {
+			t.Errorf("the device: exit code %d", code)
+		}
 	}
 }

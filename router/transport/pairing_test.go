@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -155,6 +156,97 @@ func TestNoPairingOverUDP(t *testing.T) {
 	device := g.dial(t, "udp", client.Options{Token: token})
 	if _, err := device.Set(t.Context(), "/a", 1); err != nil {
 		t.Errorf("a device over UDP: %v", err)
+	}
+}
+
+// "The Arduino frame passes D" (pairing section 11): who can send no token and was allowed by name and address comes in with
+// the HELLO of today's Arduino client, and writes below its own /sensors and does nothing else. Every answer fits its buffer.
+func TestArduinoIsAllowed(t *testing.T) {
+	g, pairs := startPairing(t)
+	for name, from := range map[string]string{"stage-mat": "127.0.0.1/32", "elsewhere": "10.0.0.40/32"} {
+		if _, err := pairs.Allow(pairing.Grant{Name: name, Profile: "sensor", By: "the test"}, netip.MustParsePrefix(from)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	hello := func(name string) *conn {
+		t.Helper()
+		l, err := g.line("tcp")
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { l.Close() })
+		c := &conn{line: l, over: "tcp"}
+		if err := c.send(kit.Frame(wire.Confirm, wire.AppendHello(nil, wire.Hello{Version: 1, Features: 0xE0, Name: []byte(name)}))); err != nil {
+			t.Fatal(err)
+		}
+		p, err := c.next()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := wire.DecodeWelcome(p); err != nil || wire.HeaderSize+len(p) > 252 {
+			t.Fatalf("%s gets %q, %v; want a WELCOME that it can read", name, p, err)
+		}
+		return c
+	}
+	// refused sends a message at fire, as the library does, and returns the code of the ERROR that answers it, or 0.
+	refused := func(c *conn, payload []byte) (code wire.Code) {
+		t.Helper()
+		if err := c.say(payload); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.fence(func(p []byte) error {
+			if wire.HeaderSize+len(p) > 252 {
+				t.Errorf("a frame of %d bytes", wire.HeaderSize+len(p))
+			}
+			switch wire.Type(p[0]) {
+			case wire.TypeSnapshot:
+				if m, err := wire.DecodeSnapshot(p); err != nil || m.Count != 0 {
+					t.Errorf("a snapshot with %d params, %v", m.Count, err)
+				}
+			case wire.TypeError:
+				m, err := wire.DecodeError(p)
+				code = m.Code
+				return err
+			default:
+				t.Errorf("it is sent %q", p)
+			}
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		return code
+	}
+
+	mat := hello("stage-mat")
+	event := func(addr string) []byte {
+		return wire.AppendPublish(nil, wire.Publish{Signal: wire.Event, Address: []byte(addr)})
+	}
+	for _, payload := range [][]byte{kit.Set("/sensors/stage-mat/pressure", 0.5), event("/sensors/stage-mat/step")} {
+		if code := refused(mat, payload); code != 0 {
+			t.Errorf("%q: error %d", payload, code)
+		}
+	}
+	for _, payload := range [][]byte{
+		kit.Set("/lights/1", 1), kit.Set("/sensors/elsewhere/pressure", 1), kit.Set("/sensors/stage-mats", 1), event("/cue"),
+		kit.Get("/sensors/stage-mat/pressure"), kit.Subscribe(1, "/**"),
+	} {
+		if code := refused(mat, payload); code != wire.CodeForbidden {
+			t.Errorf("%q: error %d, want %d", payload, code, wire.CodeForbidden)
+		}
+	}
+	// Name and address both have to be right.
+	for _, name := range []string{"elsewhere", "nobody"} {
+		if code := refused(hello(name), kit.Set("/sensors/"+name+"/pressure", 1)); code != wire.Code(pairing.CodePending) {
+			t.Errorf("a SET of %q: error %d, want %d", name, code, pairing.CodePending)
+		}
+	}
+	in, err := pairs.Invite(pairing.Grant{Name: "desk", By: "the test"}, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	desk := g.dial(t, "ws", client.Options{Token: in.PIN})
+	if all, err := desk.Snapshot(t.Context(), "/**"); err != nil || len(all) != 1 || all[0].Address != "/sensors/stage-mat/pressure" {
+		t.Errorf("there is %+v, %v", all, err)
 	}
 }
 
