@@ -485,6 +485,8 @@ func TestSubReconnects(t *testing.T) {
 	// Ctrl-C works while there is no router, too.
 	sub = router.begin(t, "sub", "/r")
 	shows(t, &sub.stdout, "param    /r")
+	router.succeeds(t, "set", "/r", "3") // by the time it hears of this, its SUBSCRIBE has been answered
+	shows(t, &sub.stdout, "param    /r 3\n")
 	router.stop(t)
 	shows(t, &sub.stderr, "connection lost")
 	if code := sub.interrupt(t); code != 0 {
