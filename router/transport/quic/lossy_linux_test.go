@@ -3,6 +3,7 @@ package quic_test
 // What a link that loses packets does to latencies.
 
 import (
+	"fmt"
 	"slices"
 	"sync"
 	"testing"
@@ -15,23 +16,20 @@ import (
 type latencies map[string][]time.Duration
 
 // TestLossyLink: over a link that loses one packet in a hundred, with 20 ms each way, QUIC's slowest are faster than
-// WebSocket's. Both carry the same events at the same time, so that a busy machine delays both. How packets get lost is
-// chance, so the samples of all rounds, each with connections of its own, are taken together and compared once.
+// WebSocket's. A fader that is moved now and then sends single messages: none comes behind a lost one to show the loss,
+// and QUIC asks again after less time than TCP. (In a dense stream both see the loss by what follows it, and QUIC's lead
+// is a few percent only.) Both carry the same events at the same time, so that a busy machine delays both. How packets
+// get lost is chance: every event comes and goes over the bad link, so one event in fifty meets a loss, twice as
+// many as p99 looks at.
 func TestLossyLink(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
-		t.Skipf("%s takes 15 s and more", t.Name())
+		t.Skipf("%s takes half a minute", t.Name())
 	}
-	const rounds = 2
 	g := start(t)
 	f := startFar(t, g, 20*time.Millisecond, 0.01)
-	publisher := g.dial(t)
-	all := make(latencies)
-	for range rounds {
-		race(t, publisher, f, all)
-	}
 	p99 := make(map[string]time.Duration)
-	for scheme, each := range all {
+	for scheme, each := range race(t, f) {
 		slices.Sort(each)
 		at := func(percent int) time.Duration { return each[(len(each)-1)*percent/100] }
 		t.Logf("%s: p50 %v, p90 %v, p99 %v, max %v", scheme, at(50), at(90), at(99), at(100))
@@ -43,19 +41,22 @@ func TestLossyLink(t *testing.T) {
 	}
 }
 
-// race sends events to clients of both kinds, each of which loses packets of its own.
-func race(t *testing.T, publisher *client.Client, f *far, all latencies) {
+// race has clients of both kinds, each of which loses packets of its own, send events to each other in pairs.
+func race(t *testing.T, f *far) latencies {
 	t.Helper()
-	const events, every, clients = 1000, 5 * time.Millisecond, 12
+	const events, every, pairs = 150, 100 * time.Millisecond, 12
 	begin := time.Now()
+	all := make(latencies)
 	var mu sync.Mutex
 	var arrived sync.WaitGroup
 	for _, scheme := range []string{"quic", "ws"} {
-		for range clients {
-			c := f.dial(t, scheme)
-			defer c.Close()
+		for i := range pairs {
+			from, to := f.dial(t, scheme), f.dial(t, scheme)
+			defer from.Close()
+			defer to.Close()
 			arrived.Add(events)
-			if _, err := c.Subscribe(t.Context(), "/e", client.SubscribeOptions{}, func(m *client.Message) {
+			address := fmt.Sprintf("/%s/%d", scheme, i)
+			if _, err := to.Subscribe(t.Context(), address, client.SubscribeOptions{}, func(m *client.Message) {
 				sent, _ := m.Value.Any().(int64)
 				took := time.Since(begin) - time.Duration(sent)
 				mu.Lock()
@@ -65,15 +66,16 @@ func race(t *testing.T, publisher *client.Client, f *far, all latencies) {
 			}); err != nil {
 				t.Fatal(err)
 			}
-		}
-	}
-	ticks := time.NewTicker(every)
-	defer ticks.Stop()
-	for range events {
-		<-ticks.C
-		if err := publisher.Emit(t.Context(), "/e", int64(time.Since(begin))); err != nil {
-			t.Fatal(err)
+			arrived.Go(func() {
+				for range events {
+					time.Sleep(every)
+					if err := from.Emit(t.Context(), address, int64(time.Since(begin))); err != nil {
+						t.Error(err)
+					}
+				}
+			})
 		}
 	}
 	arrived.Wait()
+	return all
 }
