@@ -293,10 +293,10 @@ func TestKilled(t *testing.T) {
 // The lock is on the disk with the miss that made it.
 func TestKilledWhileLocked(t *testing.T) {
 	k := start(t)
-	for range 2 {
+	for round := range 2 {
 		i := k.invite(pairing.Grant{})
 		for n := range 5 {
-			k.refused(k.Hello(other(n), wrong(i.PIN, n+int(i.Secret[0])), nil).Err, pairing.CodePINInvalid)
+			k.refused(k.Hello(other(n), wrong(i.PIN, 10*round+n), nil).Err, pairing.CodePINInvalid)
 			k.wait(time.Second)
 		}
 		k.wait(5 * time.Second)
