@@ -77,6 +77,7 @@ type Pairing struct {
 	Lobby    bool          // devices may ask to be let in; without it only invites let in
 	Grace    time.Duration // how long a device without a token may come back unasked; 0 = not
 	MaxPINs  int           // of invites, open at once
+	TLS      bool          // only over connections that nobody else can read
 	Default  Rights        // of the profile that is given unless another one is named
 	Profiles map[string]Profile
 	File     string // of the devices; empty = beside the state

@@ -88,7 +88,7 @@ func TestPrintJSON(t *testing.T) {
 	plain := decode(false)
 	want := map[string]any{"token_secret": "(set, not shown)", "token_secret_file": nil, "token_public_key": nil, "require_auth": false,
 		"token_issuer": nil, "token_audience": nil, "revoked_tokens": []any{}, "allowed_origins": []any{},
-		"pairing": map[string]any{"enabled": false, "timeout": 60.0, "approval": "pin", "lobby": true, "reconnect_grace": 600.0, "max_pins": 1.0,
+		"pairing": map[string]any{"enabled": false, "timeout": 60.0, "approval": "pin", "lobby": true, "reconnect_grace": 600.0, "max_pins": 1.0, "require_tls": false,
 			"default_permissions": map[string]any{"read": []any{"/**"}, "write": []any{"/a"}}, "file": nil,
 			"profiles": map[string]any{"crew": map[string]any{"read": []any{}, "write": []any{"/$/{device}"}, "no_pin": true}}}}
 	if !reflect.DeepEqual(plain["security"], want) {

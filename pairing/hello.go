@@ -93,6 +93,9 @@ func (r *Registry) greetPIN(o Origin, text string, notify func()) Answer {
 	if !r.settings.Enabled || r.closed {
 		return Answer{}
 	}
+	if r.exposed(o) && len(r.openPINs()) > 0 {
+		return Answer{Err: exposedTransport()}
+	}
 	i, over, refusal := r.tryInvite(now, o, text)
 	switch {
 	case refusal != nil:
@@ -152,7 +155,12 @@ func (r *Registry) resume(now time.Time, o Origin, over *spent, notify func()) A
 			r.audit(now, Event{What: "resumed", Source: o.Remote, Device: d.ID, Name: d.Name, Detail: "by the PIN that it has used"})
 			return Answer{Access: a}
 		}
-		if k := r.knock(over.knock); k != nil && k.pending() && k.greeting == over && len(k.visits) == 0 {
+		if k := r.knock(over.knock); k != nil && k.pending() && k.greeting == over {
+			if len(k.visits) > 0 { // its connection may be lost, and the router not know yet
+				refusal := refuse(CodeBusy, "This device waits over another connection already. Close that, or try again in %d s", seconds(longestRetry))
+				refusal.RetryAfter = longestRetry
+				return Answer{Err: refusal}
+			}
 			if refusal := r.seat(now, o); refusal != nil {
 				return Answer{Err: refusal}
 			}

@@ -122,8 +122,12 @@ func TestPINWantsTheOperatorToo(t *testing.T) {
 		}
 		k.state(a.Visit, pairing.StateAwait)
 		k.refused(k.Hello(from("y", "10.0.0.2"), i.PIN, nil).Err, pairing.CodePINExpired)
+		// The Wi-Fi is gone, and for a moment the router does not know.
+		if busy := k.refused(k.Hello(o, i.PIN, nil).Err, pairing.CodeBusy); busy.RetryAfter <= 0 {
+			t.Errorf("%s: %+v", what, busy)
+		}
 		a.Visit.Leave()
-		v := k.Hello(o, i.PIN, nil).Visit // the Wi-Fi was gone for a moment
+		v := k.Hello(o, i.PIN, nil).Visit
 		k.state(v, pairing.StateAwait)
 		w := k.lobby(o) // somebody who looks like it, and shows nothing
 		_, err := k.Approve(v.Status().ID, pairing.Grant{By: "ann"})
@@ -133,6 +137,35 @@ func TestPINWantsTheOperatorToo(t *testing.T) {
 		if d := k.device(v.Access().Device); d.Name != "desk" || what == "admin" && d.Profile != "admin" {
 			t.Errorf("%s: %+v", what, d)
 		}
+	}
+}
+
+// TestEncrypted: where that is wanted, nobody is let in whom others could watch. Who has a token comes as it likes.
+func TestEncrypted(t *testing.T) {
+	k := start(t)
+	plain, safe, local := from("plain", "10.0.0.1"), from("safe", "10.0.0.2"), from("local", "127.0.0.1")
+	safe.Encrypted = true
+	_, token := k.paired("desk", pairing.Grant{})
+	v := k.lobby(plain)
+	k.configure(func(s *pairing.Settings) { s.Encrypted = true })
+	i := k.invite(pairing.Grant{})
+	k.refused(v.PIN(i.PIN), pairing.CodeTransport)
+	k.refused(k.Hello(plain, "", nil).Err, pairing.CodeTransport)
+	k.refused(k.Hello(plain, i.PIN, nil).Err, pairing.CodeTransport)
+	_, _, refusal := k.Knock(plain, nil)
+	k.refused(refusal, pairing.CodeTransport)
+	_, refusal = k.Redeem(plain, i.Secret)
+	k.refused(refusal, pairing.CodeTransport)
+	if a := k.Hello(plain, token, nil); a.Access == nil {
+		t.Errorf("with a token: %+v", a)
+	}
+	k.lobby(safe)
+	k.lobby(local) // nothing leaves the machine
+	if a := k.Hello(safe, i.PIN, nil); a.Access == nil {
+		t.Errorf("the PIN that was refused is over: %+v", a)
+	}
+	if a := k.Hello(plain, "473920", nil); a.Err != nil || a.Visit != nil {
+		t.Errorf("no PIN is open, so this is a token of somebody else's: %+v", a)
 	}
 }
 

@@ -198,6 +198,9 @@ func (r *Registry) Redeem(o Origin, secret string) (Token, *Error) {
 	defer r.end()
 	o = o.cleaned()
 	i, refusal := r.invited(secret)
+	if refusal == nil && r.exposed(o) {
+		refusal = exposedTransport()
+	}
 	if refusal != nil {
 		return Token{}, refusal
 	}

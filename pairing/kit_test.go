@@ -46,6 +46,7 @@ type kit struct {
 	mu     sync.Mutex
 	events []pairing.Event
 	ended  []string // "device code"
+	weak   []string // devices of which only sessions that have shown no secret had to end
 }
 
 func options(path string) pairing.Options {
@@ -86,10 +87,14 @@ func open(t testing.TB, o pairing.Options, c *clock) *kit {
 		t.Fatal(err)
 	}
 	t.Cleanup(k.close)
-	k.OnEnd(func(device string, code pairing.Code) {
+	k.OnEnd(func(e pairing.Ending) {
 		k.mu.Lock()
 		defer k.mu.Unlock()
-		k.ended = append(k.ended, fmt.Sprintf("%s %d", device, code))
+		if e.Weak {
+			k.weak = append(k.weak, e.Device)
+			return
+		}
+		k.ended = append(k.ended, fmt.Sprintf("%s %d", e.Device, e.Code))
 	})
 	return k
 }

@@ -97,10 +97,22 @@ func (r *Registry) admissible(now time.Time, o Origin) *Error {
 		return refuse(CodeInternal, "The router is stopping")
 	case !r.settings.Enabled:
 		return refuse(CodeClosed, "Pairing is off on this router")
+	case r.exposed(o):
+		return exposedTransport()
 	case !r.settings.Lobby:
 		return refuse(CodeClosed, "This router takes no requests. Ask the operator for an invite")
 	case r.muted[o.caller()].After(now):
 		return refuse(CodeDenied, "The operator has turned this device away. Try again later")
 	}
 	return nil
+}
+
+// exposed reports whether pairing with a device could be read by others though it must not.
+// What stays within this machine cannot.
+func (r *Registry) exposed(o Origin) bool {
+	return r.settings.Encrypted && !o.Encrypted && !o.Addr.IsLoopback()
+}
+
+func exposedTransport() *Error {
+	return refuse(CodeTransport, "This router pairs over encrypted connections only. Use its wss:// or https:// address")
 }

@@ -181,7 +181,7 @@ func TestNoResumeOfAnAdmin(t *testing.T) {
 	i := k.invite(pairing.Grant{Profile: "admin"})
 	o := from("iPad", victim)
 	v := k.Hello(o, i.PIN, nil).Visit
-	k.refused(k.Hello(o, i.PIN, nil).Err, pairing.CodePINExpired) // while it is there
+	k.refused(k.Hello(o, i.PIN, nil).Err, pairing.CodeBusy) // while it is there
 	v.Leave()
 	v = k.Hello(o, i.PIN, nil).Visit
 	k.state(v, pairing.StateAwait)

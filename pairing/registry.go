@@ -59,7 +59,7 @@ type Registry struct {
 
 	requests map[string]uint64
 	failures map[string]uint64
-	onEnd    func(string, Code)
+	onEnd    func(Ending)
 	onKnock  func()
 	closed   bool
 
@@ -160,9 +160,8 @@ func (r *Registry) Close() error {
 // RouterID returns the ID of the router whose devices these are.
 func (r *Registry) RouterID() string { return r.o.RouterID }
 
-// OnEnd has f called whenever sessions of a device must end: with CodeRevoked, or with 0
-// when its rights have changed and its client has to come again. f must not call back.
-func (r *Registry) OnEnd(f func(device string, code Code)) {
+// OnEnd has f called whenever sessions of a device must end. f must not call back.
+func (r *Registry) OnEnd(f func(Ending)) {
 	r.enter()
 	defer r.leave()
 	r.onEnd = f
@@ -226,8 +225,12 @@ func (r *Registry) listChanged() {
 }
 
 // endSessions has the sessions of a device ended.
-func (r *Registry) endSessions(d *device, code Code) {
-	if f, id := r.onEnd, d.ID; f != nil { // one that has left may have scheduled something
-		r.said.add(func() { f(id, code) })
+func (r *Registry) endSessions(d *device, code Code) { r.ends(Ending{Device: d.ID, Code: code}) }
+
+// ends tells who ends sessions, be there any or not: one that has left may have scheduled
+// something.
+func (r *Registry) ends(e Ending) {
+	if f := r.onEnd; f != nil {
+		r.said.add(func() { f(e) })
 	}
 }

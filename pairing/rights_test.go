@@ -4,6 +4,7 @@ package pairing_test
 
 import (
 	"net/netip"
+	"slices"
 	"testing"
 	"time"
 
@@ -112,6 +113,9 @@ func TestWeakNoMore(t *testing.T) {
 	}
 	if a := k.Hello(from("mat", "10.0.0.40"), token.Text, nil); a.Access == nil || a.Access.Weak {
 		t.Errorf("with its token: %+v", a.Access)
+	}
+	if !slices.Equal(k.weak, []string{d.ID}) || len(k.endings()) > 0 { // on this goroutine, so no lock
+		t.Errorf("weak sessions ended: %q, others: %q", k.weak, k.endings())
 	}
 	k = k.again()
 	if a := k.Hello(from("mat", "10.0.0.40"), "", nil); a.Access != nil {

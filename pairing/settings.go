@@ -17,6 +17,10 @@ type Settings struct {
 	Grace    time.Duration      // how long a device without a token may come back unasked; 0 = not
 	Profiles map[string]Profile // besides and in place of the built-in ones
 	MaxPINs  int                // invite PINs open at once, 1 to 4; 0 = 1
+
+	// Encrypted turns away, with CodeTransport, who wants to be let in over a connection that
+	// others could read. Devices that have been let in come as they like.
+	Encrypted bool
 }
 
 // Check reports what is wrong with settings, as Open and Configure would: an error of kind

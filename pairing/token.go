@@ -148,6 +148,8 @@ func (r *Registry) used(d *device, now time.Time) {
 			r.activate(k)
 		}
 	}
+	// Who came by the device's name and address alone may be somebody else.
+	r.ends(Ending{Device: d.ID, Weak: true})
 	r.see(d, now)
 }
 

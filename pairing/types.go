@@ -48,6 +48,13 @@ type Origin struct {
 	Encrypted  bool
 }
 
+// Ending is sessions of a device that must end.
+type Ending struct {
+	Device string
+	Code   Code // CodeRevoked, or 0: its client has to come again
+	Weak   bool // only those that have shown no secret (Access.Weak)
+}
+
 // Grant is what the operator gives.
 type Grant struct {
 	Name     string   // of the device, in place of what it calls itself; "" = that

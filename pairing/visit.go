@@ -124,6 +124,9 @@ func (v *Visit) PIN(pin string) *Error {
 	case !v.pending():
 		return v.ended()
 	}
+	if r.exposed(v.knock.origin) { // it has come before that was so
+		return exposedTransport()
+	}
 	text, ok := parseCode(pin)
 	if !ok {
 		return refuse(CodePINInvalid, "A code has %d digits", digits)

@@ -106,7 +106,7 @@ func (g *guest) admit(b *batch, a *pairing.Access, token *pairing.Token, since u
 
 // endOver ends the session if those of its device had to end while it was let in.
 func (g *guest) endOver(b *batch, since uint64) {
-	if code, over := g.s.router.endings.over(g.access.Device, since); over {
+	if code, over := g.s.router.endings.over(g.access.Device, g.access.Weak, since); over {
 		g.s.token.over.Store(true)
 		g.s.endPaired(b, code)
 	}
@@ -192,13 +192,19 @@ func (s *Session) delay(b *batch, d time.Duration) bool {
 // may have been among them.
 type endings struct {
 	sync.Mutex
-	letting int               // sessions that are being let in
-	count   uint64            // endings
-	last    map[string]ending // by device; empty while nobody is let in
+	letting int                       // sessions that are being let in
+	count   uint64                    // endings
+	last    map[endingOf]numberedCode // empty while nobody is let in
 }
 
-// ending is the last one of a device.
-type ending struct {
+// endingOf is what an ending was about.
+type endingOf struct {
+	device string
+	weak   bool // only those of its sessions that have shown no secret
+}
+
+// numberedCode is the last ending of its kind.
+type numberedCode struct {
 	number uint64
 	code   pairing.Code
 }
@@ -221,39 +227,49 @@ func (e *endings) close() {
 }
 
 // note counts an ending.
-func (e *endings) note(device string, code pairing.Code) {
+func (e *endings) note(about pairing.Ending) {
 	e.Lock()
 	defer e.Unlock()
 	if e.count++; e.letting > 0 {
 		if e.last == nil {
-			e.last = make(map[string]ending)
+			e.last = make(map[endingOf]numberedCode)
 		}
-		e.last[device] = ending{e.count, code}
+		e.last[endingOf{about.Device, about.Weak}] = numberedCode{e.count, about.Code}
 	}
 }
 
-// over reports whether the sessions of a device had to end since one was about to be let in, and
-// with which code.
-func (e *endings) over(device string, since uint64) (code pairing.Code, over bool) {
+// over reports whether a session of a device, weak or not, had to end since it was about to be
+// let in, and with which code.
+func (e *endings) over(device string, weak bool, since uint64) (code pairing.Code, over bool) {
 	e.Lock()
 	defer e.Unlock()
-	last := e.last[device]
-	return last.code, last.number > since
+	if last := e.last[endingOf{device, false}]; last.number > since {
+		return last.code, true
+	}
+	if last := e.last[endingOf{device, true}]; weak && last.number > since {
+		return last.code, true
+	}
+	return 0, false
 }
 
-// endDevice ends the sessions of a device that is revoked, or whose rights have changed.
-// Bundles that it has scheduled are not run.
-func (r *Router) endDevice(device string, code pairing.Code) {
-	r.endings.note(device, code)
+// endDevice ends sessions of a device that is revoked, whose rights have changed, or that has
+// shown its token while others came in by its name. Bundles that they have scheduled are not run.
+func (r *Router) endDevice(e pairing.Ending) {
+	r.endings.note(e)
 	b := r.begin()
 	for _, s := range r.sessions.all() {
-		if s.inside() && s.token != nil && s.token.device == device {
+		if s.inside() && s.token != nil && s.token.endedBy(e) {
 			s.token.over.Store(true)
-			s.endPaired(b, code)
+			s.endPaired(b, e.Code)
 		}
 	}
 	b.finish(r)
-	r.schedule.disown(device)
+	r.schedule.disown(e)
+}
+
+// endedBy reports whether an ending is about a session.
+func (t *token) endedBy(e pairing.Ending) bool {
+	return t.device == e.Device && (!e.Weak || !t.counted) // those that count have shown a secret
 }
 
 // endPaired ends the session of a device: revoked, or to come again with other rights.
@@ -267,12 +283,12 @@ func (s *Session) endPaired(b *batch, code pairing.Code) {
 	s.out.Unlock()
 }
 
-// disown marks the senders of waiting bundles that belong to a device.
-func (sc *schedule) disown(device string) {
+// disown marks the senders of waiting bundles whose sessions had to end.
+func (sc *schedule) disown(e pairing.Ending) {
 	sc.Lock()
 	defer sc.Unlock()
 	for _, next := range sc.waiting.list {
-		if t := next.s.token; t != nil && t.device == device {
+		if t := next.s.token; t != nil && t.endedBy(e) {
 			t.over.Store(true)
 		}
 	}

@@ -12,7 +12,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/clasp-studio/clasp/pairing"
@@ -172,16 +171,7 @@ func TestForgeableSource(t *testing.T) {
 
 // A wrong PIN is answered a second later, whichever way it came, and till then nothing tells that it was wrong.
 func TestMissCostsTime(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		pairs, err := pairing.Open(pairing.Options{Settings: pairingOn, Path: filepath.Join(t.TempDir(), "devices"), RouterID: "router id", RouterName: "test"})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer pairs.Close()
-		r, err := router.New(router.Options{Settings: guarded(t, true), Pairing: pairs})
-		if err != nil {
-			t.Fatal(err)
-		}
+	inBubble(t, func(t *testing.T, r *router.Router, pairs *pairing.Registry) {
 		in, err := pairs.Invite(pairing.Grant{Name: "desk", By: "the test"}, true)
 		if err != nil {
 			t.Fatal(err)
@@ -202,7 +192,6 @@ func TestMissCostsTime(t *testing.T) {
 			t.Errorf("in the lobby: answered %q after %v", got, took)
 		}
 		c.leave()
-		_ = r.Close(t.Context())
 	})
 }
 

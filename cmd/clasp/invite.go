@@ -39,7 +39,7 @@ first is in; then, or after the time of --pairing-timeout, all of them are void.
 
 The command waits for that, and takes the invite back if it is stopped before (Ctrl-C).
 One that is left open (--no-wait) is listed by 'clasp paired list' and taken back with
---close.
+--close=ID.
 
 It acts on the running router of this machine, which must have --pairing. PIN and link
 are shown on a terminal only, unless --json asks for them. A link needs no further word of
@@ -58,7 +58,7 @@ Exit codes: 0 the device is in, or the invite was taken back; 1 nobody came.`,
 	flags.BoolVar(&c.noWait, "no-wait", false, "Leave the invite open and come back at once")
 	flags.BoolVar(&c.ascii, "ascii", false, "Draw the QR code with # instead of half blocks")
 	flags.BoolVar(&c.asJSON, "json", false, "Print JSON, one line for the invite and one for what became of it")
-	flags.StringVar(&c.close, "close", "", "Make none: take back the open one with this `ID`, or all of them without one")
+	flags.StringVar(&c.close, "close", "", "Make none: take back the open one with this `ID` (--close=ID), or all of them without one")
 	flags.Lookup("close").NoOptDefVal = allInvites
 	c.router.addFlags(cmd)
 	cmd.RunE = func(*cobra.Command, []string) error { return c.run() }

@@ -372,6 +372,25 @@ func TestStoredTokenFiles(t *testing.T) {
 	}
 }
 
+// TestPairWaitsLong: a machine that has waited so long that another command took its file for a leftover keeps its token.
+func TestPairWaitsLong(t *testing.T) {
+	router := startPairing(t)
+	m := router.machine(t)
+	asking, _ := m.asks(t)
+	begun, err := filepath.Glob(filepath.Join(m.config, "clasp", "tokens", "*.new"))
+	if err != nil || len(begun) != 1 {
+		t.Fatalf("begun: %q, %v", begun, err)
+	}
+	if err := os.Remove(begun[0]); err != nil {
+		t.Fatal(err)
+	}
+	router.operator(t, "paired", "approve", router.list(t).Waiting[0].ID)
+	if code := asking.wait(t); code != 0 || len(m.tokens(t)) != 1 {
+		t.Errorf("exit code %d, %s, stored %q", code, &asking.stderr, m.tokens(t))
+	}
+	m.succeeds(t, "set", "/a", "1")
+}
+
 // TestPairPINFromStdin: a PIN may come from a program, one line a try.
 func TestPairPINFromStdin(t *testing.T) {
 	router := startPairing(t)

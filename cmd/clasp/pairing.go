@@ -91,7 +91,7 @@ func pairingSettings(c config.Config) pairing.Settings {
 	}
 	return pairing.Settings{
 		Enabled: p.Enabled, Lobby: p.Lobby, Policy: pairing.Policy(p.Approval), Timeout: p.Timeout, Grace: p.Grace,
-		Profiles: profiles, MaxPINs: p.MaxPINs,
+		Profiles: profiles, MaxPINs: p.MaxPINs, Encrypted: p.TLS,
 	}
 }
 

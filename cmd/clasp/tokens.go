@@ -84,6 +84,19 @@ func removeStale(dir string) {
 // keepIn writes the token to a file of newTokenFile and puts that in its place, whole or not
 // at all.
 func (t *storedToken) keepIn(f *os.File) (path string, err error) {
+	path, err = t.moveIn(f)
+	if errors.Is(err, fs.ErrNotExist) { // it has waited for so long that another command took it for a leftover
+		if f, err = newTokenFile(); err == nil {
+			path, err = t.moveIn(f)
+		}
+	}
+	if err != nil {
+		return "", fmt.Errorf("keep the token: %w", err)
+	}
+	return path, nil
+}
+
+func (t *storedToken) moveIn(f *os.File) (path string, err error) {
 	text, err := json.MarshalIndent(t, "", "  ")
 	if err == nil {
 		_, err = f.Write(append(text, '\n'))
@@ -96,9 +109,9 @@ func (t *storedToken) keepIn(f *os.File) (path string, err error) {
 		err = os.Rename(f.Name(), path)
 	}
 	if err != nil {
-		return "", fmt.Errorf("keep the token: %w", errors.Join(err, os.Remove(f.Name())))
+		_ = os.Remove(f.Name()) // else a later command does
 	}
-	return path, nil
+	return path, err
 }
 
 // storedTokens reads all files, and warns of those that cannot be used. That there are none

@@ -57,11 +57,11 @@ func TestKnock(t *testing.T) {
 	if !reflect.DeepEqual(first.fields, want) {
 		t.Errorf("the token object is %v, want %v", first.fields, want)
 	}
-	s.clock.move(59 * time.Second)
+	s.clock.Move(59 * time.Second)
 	if again := c.poll(t); again.text != first.text {
 		t.Errorf("a replayed poll has %s, and not %s", again.text, first.text)
 	}
-	s.clock.move(2 * time.Second)
+	s.clock.Move(2 * time.Second)
 	c.poll(t).is(t, "a poll after a minute", http.StatusBadRequest, "expired_token")
 
 	device, err := s.enter(t, first.field("token"))
@@ -71,7 +71,7 @@ func TestKnock(t *testing.T) {
 	if _, err := device.Set(t.Context(), "/lights/1", 1); !client.IsCode(err, wire.CodeForbidden) {
 		t.Errorf("a viewer's SET: %v", err)
 	}
-	s.clock.move(11 * time.Second)
+	s.clock.Move(11 * time.Second)
 	if _, err := device.Set(t.Context(), "/_clasp/pair/renew", nil); err != nil {
 		t.Fatal(err)
 	}
@@ -140,7 +140,7 @@ func TestExpiredPIN(t *testing.T) {
 	s := openWithClock(t)
 	c := s.knock(t, "desk")
 	right := c.pick(t)
-	s.clock.move(5 * time.Minute)
+	s.clock.Move(5 * time.Minute)
 	c.pin(t, right).is(t, "a code that is over", http.StatusGone, "expired_token")
 	if p := c.poll(t); p.field("state") != "code_expired" {
 		t.Errorf("it is told %s", p.text)
@@ -189,14 +189,14 @@ func TestDenied(t *testing.T) {
 	}
 	c.poll(t).is(t, "a poll", http.StatusBadRequest, "access_denied")
 	c.pin(t, "473920").is(t, "a code", http.StatusForbidden, "access_denied")
-	s.clock.move(11 * time.Second)
+	s.clock.Move(11 * time.Second)
 	s.call(t, "POST", "/pair", map[string]any{"name": "desk"}).is(t, "another knock", http.StatusForbidden, "access_denied")
 }
 
 func TestIdle(t *testing.T) {
 	s := openWithClock(t)
 	c := s.knock(t, "desk")
-	s.clock.move(10 * time.Minute)
+	s.clock.Move(10 * time.Minute)
 	c.poll(t).is(t, "a poll after ten minutes", http.StatusBadRequest, "expired_token")
 }
 
@@ -263,9 +263,9 @@ func TestBusy(t *testing.T) {
 		t.Fatalf("the first knock: %d %s", w.Code, w.Body)
 	}
 	refused("a second one of the same source at once", knock("192.0.2.1", "two"))
-	s.clock.move(11 * time.Second)
+	s.clock.Move(11 * time.Second)
 	knock("192.0.2.1", "two")
-	s.clock.move(11 * time.Second)
+	s.clock.Move(11 * time.Second)
 	refused("a third one of the same source", knock("192.0.2.1", "three"))
 	for n := range 18 {
 		if w := knock(fmt.Sprintf("192.0.2.%d", 2+n), "device"); w.Code != http.StatusAccepted {
@@ -310,7 +310,7 @@ func TestInvite(t *testing.T) {
 	if in, err = s.pairs.Invite(pairing.Grant{By: "the test"}, false); err != nil {
 		t.Fatal(err)
 	}
-	s.clock.move(5 * time.Minute)
+	s.clock.Move(5 * time.Minute)
 	s.call(t, "POST", "/pair/invite", map[string]any{"invite": in.Secret}).is(t, "an invite that is over", http.StatusGone, "expired_token")
 }
 
@@ -445,7 +445,7 @@ func TestOtherSites(t *testing.T) {
 func TestWholeAddress(t *testing.T) {
 	s := openWithClock(t)
 	knock := func(remote string) int {
-		s.clock.move(11 * time.Second)
+		s.clock.Move(11 * time.Second)
 		w, r := httptest.NewRecorder(), httptest.NewRequest("POST", "/pair", strings.NewReader(`{"name":"phone"}`))
 		r.Header.Set("Content-Type", "application/json")
 		r.RemoteAddr = remote

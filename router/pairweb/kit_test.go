@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -32,28 +31,10 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("net/http.(*conn).closeWriteAndWait"))
 }
 
-// clock is the one that pairing goes by. It stands still until it is moved.
-type clock struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-func (c *clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *clock) move(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
-}
-
 // studio is a router with pairing, and its port.
 type studio struct {
 	pairs   *pairing.Registry
-	clock   *clock
+	clock   *kit.Clock
 	handler *pairweb.Handler
 	host    string // and port
 	unready func() []string
@@ -66,12 +47,12 @@ var (
 )
 
 // open starts one. c is its clock, nil is that of everybody.
-func open(t *testing.T, s pairing.Settings, c *clock) *studio {
+func open(t *testing.T, s pairing.Settings, c *kit.Clock) *studio {
 	t.Helper()
 	return openPort(t, s, c, nil)
 }
 
-func openPort(t *testing.T, s pairing.Settings, c *clock, secure *tls.Config) *studio {
+func openPort(t *testing.T, s pairing.Settings, c *kit.Clock, secure *tls.Config) *studio {
 	t.Helper()
 	o := pairing.Options{Settings: s, Path: filepath.Join(t.TempDir(), "devices"), RouterID: "router id", RouterName: "test router"}
 	if c != nil {
@@ -116,7 +97,7 @@ func openPort(t *testing.T, s pairing.Settings, c *clock, secure *tls.Config) *s
 
 func openWithClock(t *testing.T) *studio {
 	t.Helper()
-	return open(t, plain, &clock{now: time.Now()})
+	return open(t, plain, kit.NewClock(time.Now()))
 }
 
 // answer is what a call gives.
@@ -191,7 +172,7 @@ type caller struct {
 func (s *studio) knock(t *testing.T, name string) caller {
 	t.Helper()
 	if s.clock != nil {
-		s.clock.move(11 * time.Second)
+		s.clock.Move(11 * time.Second)
 	}
 	a := s.call(t, "POST", "/pair", map[string]any{"name": name, "kind": "laptop"}).is(t, "a knock", http.StatusAccepted, "")
 	return caller{s, a.field("pair_id"), a.field("device_code")}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/clasp-studio/clasp/pairing"
 	"github.com/clasp-studio/clasp/router"
+	"github.com/clasp-studio/clasp/router/internal/kit"
 	"github.com/clasp-studio/clasp/router/transport/ws"
 	"github.com/clasp-studio/clasp/router/wire"
 )
@@ -29,24 +30,6 @@ const (
 	doneAt    = "/_clasp/pair/done"
 	renewAt   = "/_clasp/pair/renew"
 )
-
-// clock is the one that pairing goes by. It stands still until it is moved.
-type clock struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-func (c *clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *clock) move(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
-}
 
 // log is what a router logs, each message and all.
 type log struct {
@@ -70,7 +53,7 @@ func (l *log) String() string {
 type studio struct {
 	*rig
 	pairs *pairing.Registry
-	clock *clock
+	clock *kit.Clock
 	log   *log
 	desk  *client
 }
@@ -86,7 +69,7 @@ func openStudio(t *testing.T, options ...func(*pairing.Settings)) *studio {
 // openStudioOn is openStudio with a port of its own kind.
 func openStudioOn(t *testing.T, port ws.Options, options ...func(*pairing.Settings)) *studio {
 	t.Helper()
-	s := &studio{clock: &clock{now: time.Now()}, log: &log{}}
+	s := &studio{clock: kit.NewClock(time.Now()), log: &log{}}
 	o := pairing.Options{
 		Settings: pairing.Settings{
 			Enabled: true, Lobby: true, Policy: pairing.PolicyPIN, Timeout: 5 * time.Minute, MaxPINs: 1,
@@ -125,7 +108,7 @@ func (g *rig) arrive(t testing.TB, name, token string) *client {
 // wait comes without a token and finds itself in the lobby.
 func (s *studio) wait(t testing.TB, name string) (*client, pairing.Knock) {
 	t.Helper()
-	s.clock.move(11 * time.Second) // the operator sees one more of an address every ten seconds
+	s.clock.Move(11 * time.Second) // the operator sees one more of an address every ten seconds
 	c := s.arrive(t, name, "")
 	w := c.expectWelcome(t)
 	if c.session = string(w.Session); len(w.Token) > 0 {
@@ -441,7 +424,7 @@ func TestPairingAddresses(t *testing.T) {
 		t.Errorf("after a wrong PIN its status is %v, and there were %d attempts", st, left)
 	}
 	c.fence(t)
-	s.clock.move(time.Minute) // so that it may try again
+	s.clock.Move(time.Minute) // so that it may try again
 	c.send(t, wire.Confirm, set(pinAt, picked.Code))
 	c.expectAck(t, pinAt)
 	if st = c.hear(t, statusAt, &last); st["state"] != "issued" {
@@ -542,7 +525,7 @@ func TestDeny(t *testing.T) {
 	c = s.arrive(t, "stranger", "")
 	c.expectError(t, 316)
 	c.expectClose(t, 4403)
-	s.clock.move(11 * time.Minute)
+	s.clock.Move(11 * time.Minute)
 	s.wait(t, "stranger")
 }
 
@@ -551,11 +534,11 @@ func TestLobbyTimeout(t *testing.T) {
 	s := openStudio(t)
 	idle, _ := s.wait(t, "idle")
 	alive, _ := s.wait(t, "alive")
-	s.clock.move(6 * time.Minute)
+	s.clock.Move(6 * time.Minute)
 	idle.fence(t)
 	alive.send(t, wire.Fire, subscribe(1, "/a", 0xff))
 	alive.fence(t)
-	s.clock.move(6 * time.Minute)
+	s.clock.Move(6 * time.Minute)
 	idle.expectError(t, 310)
 	idle.expectClose(t, 4408)
 	alive.quiet(t)
@@ -570,7 +553,7 @@ func TestLobbyIsFull(t *testing.T) {
 	third := s.arrive(t, "third", "")
 	third.expectError(t, 318)
 	third.expectClose(t, 4429)
-	s.clock.move(time.Minute)
+	s.clock.Move(time.Minute)
 	s.wait(t, "fourth")
 	first.expectError(t, 310)
 	first.expectClose(t, 4408)
@@ -659,7 +642,7 @@ func TestGrace(t *testing.T) {
 	c.set(t, "/lights/1", 1)
 	c.drop()
 	eventually(t, "the session to end", func() bool { return s.Stats().Sessions == 1 })
-	s.clock.move(9 * time.Minute)
+	s.clock.Move(9 * time.Minute)
 	c = s.arrive(t, "FOH iPad", "")
 	c.expectWelcome(t)
 	if got := addresses(c.expectSnapshot(t)); !slices.Equal(got, []string{"/lights/1"}) {
@@ -669,7 +652,7 @@ func TestGrace(t *testing.T) {
 	c.expectErrorAbout(t, wire.CodeForbidden, renewAt)
 	c.drop()
 	eventually(t, "the session to end", func() bool { return s.Stats().Sessions == 1 })
-	s.clock.move(11 * time.Minute)
+	s.clock.Move(11 * time.Minute)
 	s.wait(t, "FOH iPad") // too late
 }
 

@@ -94,7 +94,7 @@ func TestForeignOrigins(t *testing.T) {
 		t.Errorf("%d foreign pages wait", n)
 	}
 	for _, origin := range []string{"https://panel.example", "http://" + s.addr} {
-		s.clock.move(11 * time.Second)
+		s.clock.Move(11 * time.Second)
 		greet(origin, "").expectWelcome(t)
 	}
 	if n := len(s.pairs.Knocks()); n != 2 {
