@@ -1,10 +1,12 @@
 // Tally reads what one or more runs of `go test -json` wrote and says what became of every test, counted once however often
 // it ran:
 //
-//	tally MAY_SKIP FILE...
+//	tally count MAY_SKIP FILE...
+//	tally failed FILE
 //
-// A test that failed in any run has failed; one that passed in a run has passed, even if another run skipped it (an
-// allocation ceiling means nothing under -race). Its last line is "N passed, N failed, N skipped". It exits 1 when a test
+// A test that failed in any run has failed, unless FILE-again (race-again.json for race.json) says that it passed alone:
+// then it is shown, as flaky. One that passed in a run has passed, even if another run skipped it (an allocation ceiling
+// means nothing under -race). Its last line is "N passed, N failed, N skipped". It exits 1 when a test
 // failed, or was skipped in every run without a line in the file MAY_SKIP: on the machine that CI prepares, whatever can be
 // installed is there.
 
@@ -15,6 +17,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"slices"
@@ -138,6 +141,15 @@ func (t *tally) record(name, outcome string, printed *strings.Builder) {
 	}
 }
 
+// add takes in what became of the tests in another run.
+func (t *tally) add(run *tally) {
+	for name, outcome := range run.outcome {
+		printed := &strings.Builder{}
+		printed.WriteString(run.output[name])
+		t.record(name, outcome, printed)
+	}
+}
+
 // report prints what failed and what was skipped, with what it said, then the counts. It returns the exit code.
 func (t *tally) report() int {
 	count := map[string]int{}
@@ -162,20 +174,84 @@ func (t *tally) report() int {
 	return 0
 }
 
-func main() {
-	if len(os.Args) < 3 {
-		fail(errors.New("want the list of tests that may be skipped, and what go test -json wrote"))
+// mostAgain is how many failed tests may be an accident.
+const mostAgain = 3
+
+// failed prints package and name of the failed tests, subtests left out. It fails unless those are few, and all that has.
+func (t *tally) failed() error {
+	top := map[string]bool{}
+	for name, outcome := range t.outcome {
+		if outcome != "fail" {
+			continue
+		}
+		pkg, test, whole := strings.Cut(name, " ")
+		if !whole {
+			return fmt.Errorf("%s has failed as a whole", name)
+		}
+		test, _, _ = strings.Cut(test, "/")
+		top[pkg+" "+test] = true
 	}
-	t := tally{outcome: map[string]string{}, output: map[string]string{}, maySkip: map[string]bool{}}
-	if err := t.permit(os.Args[1]); err != nil {
-		fail(err)
+	if len(top) == 0 || len(top) > mostAgain {
+		return fmt.Errorf("%d tests have failed: no accident", len(top))
 	}
-	for _, path := range os.Args[2:] {
-		if err := t.read(path); err != nil {
-			fail(err)
+	for name := range top {
+		fmt.Println(name)
+	}
+	return nil
+}
+
+// forgive takes back the failures of a run that did not come again when the tests ran alone.
+func (t *tally) forgive(alone *tally) {
+	for name, outcome := range t.outcome {
+		if outcome == "fail" && alone.outcome[name] == "pass" {
+			fmt.Printf("--- flaky, passed alone: %s\n%s\n", name, strings.TrimRight(t.output[name], "\n"))
+			t.outcome[name] = "pass"
+			delete(t.output, name)
 		}
 	}
-	os.Exit(t.report())
+}
+
+func newTally() *tally {
+	return &tally{outcome: map[string]string{}, output: map[string]string{}, maySkip: map[string]bool{}}
+}
+
+// readRun reads a run and what came of its failed tests alone.
+func readRun(path string) (*tally, error) {
+	run, alone := newTally(), newTally()
+	if err := run.read(path); err != nil {
+		return nil, err
+	}
+	err := alone.read(strings.TrimSuffix(path, ".json") + "-again.json")
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil
+	}
+	run.forgive(alone)
+	return run, err
+}
+
+func main() {
+	switch {
+	case len(os.Args) == 3 && os.Args[1] == "failed":
+		t := newTally()
+		if err := errors.Join(t.read(os.Args[2]), t.failed()); err != nil {
+			fail(err)
+		}
+	case len(os.Args) > 3 && os.Args[1] == "count":
+		t := newTally()
+		if err := t.permit(os.Args[2]); err != nil {
+			fail(err)
+		}
+		for _, path := range os.Args[3:] {
+			run, err := readRun(path)
+			if err != nil {
+				fail(err)
+			}
+			t.add(run)
+		}
+		os.Exit(t.report())
+	default:
+		fail(errors.New("want count, the list of tests that may be skipped, and what go test -json wrote; or failed, and that"))
+	}
 }
 
 func fail(err error) {
