@@ -54,8 +54,8 @@ type report struct {
 	Message json.RawMessage
 }
 
-// startNode, startChromium and startPython each start an agent in one of the places the public clients run in. Its scripts are
-// copied and not run in place, so that go test sees this test read them and runs it again when they change.
+// startNode, startChromium, startPython and startRust each start an agent in one of the places the public clients run in.
+// Scripts are copied and not run in place, so that go test sees this test read them and runs it again when they change.
 func startNode(t *testing.T) *agent { return startNodeWith(t) }
 
 // startNodeWith adds variables to its environment.
@@ -98,6 +98,12 @@ func startPythonWith(t *testing.T, environ ...string) *agent {
 		cmd.Env = append(os.Environ(), environ...)
 		return cmd
 	})
+}
+
+// startRust starts an agent that can only do what the pairing tests ask for.
+func startRust(t *testing.T) *agent {
+	program := rustAgent(t)
+	return serveAgent(t, "", func(control string) *exec.Cmd { return exec.Command(program, control) })
 }
 
 // javaScript returns a folder with the JavaScript agent and the node_modules it imports from.

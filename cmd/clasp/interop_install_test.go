@@ -1,5 +1,6 @@
-// Finds or installs what the interop tests need: Node, Python, Chromium, and the public clients from npm and PyPI at the exact
-// versions of testdata/interop. The clients are installed once, in $INTEROP_CACHE or the user's cache folder.
+// Finds or installs what the interop tests need: Node, Python, Chromium, Cargo, and the public clients from npm, PyPI and
+// crates.io at the exact versions of testdata/interop. The clients are installed once, in $INTEROP_CACHE or the user's cache
+// folder.
 
 package main_test
 
@@ -117,6 +118,20 @@ func venvPython(dir string) string {
 		return filepath.Join(dir, "Scripts", "python.exe")
 	}
 	return filepath.Join(dir, "bin", "python")
+}
+
+// rustAgent returns the program of testdata/interop/rust. It takes about a minute to build, and most of that is the client.
+func rustAgent(t *testing.T) string {
+	t.Helper()
+	cargo := program(t, "cargo")
+	const source = "testdata/interop/rust"
+	pins := []string{source + "/Cargo.toml", source + "/Cargo.lock", source + "/src/main.rs"}
+	dir := cached(t, "cargo", pins, func(dir string) *exec.Cmd {
+		install := exec.Command(cargo, "install", "--quiet", "--locked", "--debug", "--path", source, "--root", dir)
+		install.Env = append(os.Environ(), "CARGO_TARGET_DIR="+t.TempDir()) // hundreds of megabytes that nobody needs again
+		return install
+	})
+	return filepath.Join(dir, "bin", "clasp-interop")
 }
 
 func copyFile(t *testing.T, from, to string) {

@@ -15,6 +15,7 @@ import (
 
 func TestInteropPairingNode(t *testing.T)   { interopPairing(t, javaScriptClient, startNode) }
 func TestInteropPairingPython(t *testing.T) { interopPairing(t, pythonClient, startPython) }
+func TestInteropPairingRust(t *testing.T)   { interopPairing(t, traits{}, startRust) }
 
 // lobby is a router that lets devices in, its operator, somebody who is in, and a foreign agent that is not.
 type lobby struct {
@@ -41,7 +42,7 @@ func interopPairing(t *testing.T, traits traits, start func(*testing.T) *agent) 
 	t.Run("knock and approve", l.approves)
 	t.Run("back without a token", l.returns)
 	t.Run("PIN as token", l.takesPIN)
-	if l.resubscribe { // the other one tries once more, and then no more
+	if l.resubscribe { // the others try once more or not at all
 		t.Run("wrong PIN for ever", l.keepsTrying)
 	}
 	t.Run("denied", l.denies)
@@ -64,7 +65,7 @@ func (l *lobby) mustOpen(t *testing.T, client, token string) {
 // shown waits for an error that the client prints, the nth like it, and returns the submatches.
 func (l *lobby) shown(t *testing.T, n int, pattern string) []string {
 	t.Helper()
-	expression := regexp.MustCompile(`CLASP error:? ` + pattern)
+	expression := regexp.MustCompile(`(?:CLASP|Server) error:? ` + pattern)
 	for deadline := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
 		if all := expression.FindAllStringSubmatch(l.said.String(), -1); len(all) >= n {
 			return all[n-1]
