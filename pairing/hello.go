@@ -93,7 +93,8 @@ func (r *Registry) greetPIN(o Origin, text string, notify func()) Answer {
 	if !r.settings.Enabled || r.closed {
 		return Answer{}
 	}
-	if r.exposed(o) && len(r.openPINs()) > 0 {
+	if r.exposed(o) && (len(r.openPINs()) > 0 || r.spentCode(text) != nil) {
+		r.expose(now, o, text)
 		return Answer{Err: exposedTransport()}
 	}
 	i, over, refusal := r.tryInvite(now, o, text)
@@ -143,7 +144,7 @@ func (r *Registry) greetAwait(now time.Time, o Origin, i *invite, notify func())
 // session is weak, and what is never given by a PIN alone is not given by its second use.
 func (r *Registry) resume(now time.Time, o Origin, over *spent, notify func()) Answer {
 	if over.used && over.by.is(o.caller()) && now.Before(over.resume) {
-		if d := r.devices[over.device]; d != nil && !r.lapsed(d, now) {
+		if d := r.devices[over.device]; d != nil && !r.lapsed(d, now) && !d.Confirmed { // else it has its token
 			if refusal := r.entitled(d, now); refusal != nil {
 				return Answer{Err: refusal}
 			}
@@ -157,8 +158,8 @@ func (r *Registry) resume(now time.Time, o Origin, over *spent, notify func()) A
 		}
 		if k := r.knock(over.knock); k != nil && k.pending() && k.greeting == over {
 			if len(k.visits) > 0 { // its connection may be lost, and the router not know yet
-				refusal := refuse(CodeBusy, "This device waits over another connection already. Close that, or try again in %d s", seconds(longestRetry))
-				refusal.RetryAfter = longestRetry
+				refusal := refuse(CodeBusy, "This device waits over another connection already. Close that, or try again in %d s", seconds(busyRetry))
+				refusal.RetryAfter = busyRetry
 				return Answer{Err: refusal}
 			}
 			if refusal := r.seat(now, o); refusal != nil {

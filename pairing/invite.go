@@ -200,6 +200,8 @@ func (r *Registry) Redeem(o Origin, secret string) (Token, *Error) {
 	i, refusal := r.invited(secret)
 	if refusal == nil && r.exposed(o) {
 		refusal = exposedTransport()
+		r.takeInvite(now, i) // others may have read the secret
+		r.audit(now, Event{What: "exposed", Source: o.Remote, Name: o.Name, Detail: "invite " + i.id})
 	}
 	if refusal != nil {
 		return Token{}, refusal

@@ -14,6 +14,7 @@ const (
 	spentFor     = 10 * time.Minute // a code that is over is known for so long
 	missHold     = time.Second      // a wrong code is answered no sooner
 	longestRetry = time.Minute
+	busyRetry    = 10 * time.Second // well within lingerFor
 )
 
 // Of the lobby.

@@ -113,6 +113,17 @@ func (r *Registry) exposed(o Origin) bool {
 	return r.settings.Encrypted && !o.Encrypted && !o.Addr.IsLoopback()
 }
 
+// expose closes the code that has been sent where others may have read it.
+func (r *Registry) expose(now time.Time, o Origin, text string) {
+	for _, i := range r.openPINs() {
+		if i.code.is(text) {
+			r.spend(now, i.code.text)
+			i.code = nil
+			r.audit(now, Event{What: "exposed", Source: o.Remote, Name: o.Name, Detail: "PIN of invite " + i.id})
+		}
+	}
+}
+
 func exposedTransport() *Error {
 	return refuse(CodeTransport, "This router pairs over encrypted connections only. Use its wss:// or https:// address")
 }

@@ -173,6 +173,7 @@ func TestResumedIsWeak(t *testing.T) {
 	if c := k.Hello(from("iPad", victim), a.Token.Text, nil); c.Access == nil || c.Access.Weak {
 		t.Errorf("by its token: %+v", c)
 	}
+	k.refused(k.Hello(from("iPad", victim), i.PIN, nil).Err, pairing.CodePINExpired) // it has its token now
 }
 
 // A profile that a PIN alone does not give is not given by one a second time.

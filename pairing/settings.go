@@ -86,11 +86,9 @@ func (r *Registry) Configure(s Settings) error {
 	if s.Policy == PolicyOperator {
 		r.closeCodes(now)
 	}
-	if !s.Enabled || !s.Lobby {
-		for _, k := range slices.Clone(r.knocks) {
-			if k.pending() && (!s.Enabled || k.greeting == nil) {
-				r.settle(now, k, StateTimeout, outcomeTimeout)
-			}
+	for _, k := range slices.Clone(r.knocks) {
+		if k.pending() && (!s.Enabled || !s.Lobby && k.greeting == nil || r.exposed(k.origin)) {
+			r.settle(now, k, StateTimeout, outcomeTimeout)
 		}
 	}
 	return nil

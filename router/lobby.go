@@ -99,8 +99,19 @@ func (s *Session) inLobby(b *batch, payload []byte) bool {
 		s.failErr(b, nil, err)
 		return true
 	}
+	if !g.stillWaits() {
+		return false
+	}
 	g.notYet(b, addr)
 	return true
+}
+
+// stillWaits reports whether the session is in the lobby, when whoever lets it in has done so. It may
+// have got its snapshot a moment before, and answered that: nothing of it may be passed over.
+func (g *guest) stillWaits() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.s.waiting.Load()
 }
 
 // aim returns the address or the pattern that a message is about.

@@ -192,6 +192,45 @@ func TestForeignPage(t *testing.T) {
 	}
 }
 
+// What a session sends while it is being let in, in answer to its first snapshot perhaps, is done and not passed over.
+func TestSpeaksWhileLetIn(t *testing.T) {
+	pairs := openPairs(t, pairingOn)
+	log := &meddler{Handler: slog.DiscardHandler}
+	r := openGuarded(t, router.Options{Settings: guarded(t, true), Pairing: pairs, Logger: slog.New(log)})
+	c := waits(t, r, "192.0.2.9:1")
+	c.send(t, wire.Fire, subscribePayload("/beyond/its/rights")) // its refusal is logged while it is let in
+	c.ask(t, wire.Confirm, setPayload("/sensors/caller/x", 0.5)) // the notice of this second is used up
+	said := make(chan struct{})
+	speak := func() {
+		go func() {
+			defer close(said)
+			c.send(t, wire.Confirm, setPayload("/sensors/caller/x", 0.5))
+		}()
+		select {
+		case <-said:
+			t.Error("the moment was missed: it was not held up") // or the mend has gone, and it was passed over
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+	log.after.Store(1) // what is asked before the refusal
+	log.armed.Store(&speak)
+	if _, err := pairs.Approve(pairs.Knocks()[0].ID, pairing.Grant{Profile: "sensor"}); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-said:
+	case <-time.After(10 * time.Second):
+		t.Fatal("nothing was refused while it was let in")
+	}
+	var heard []string
+	for until := time.Now().Add(10 * time.Second); !slices.Contains(heard, "ACK") && time.Now().Before(until); time.Sleep(time.Millisecond) {
+		heard = append(heard, c.heard(t)...)
+	}
+	if !slices.Contains(heard, "ACK") {
+		t.Errorf("it has heard %q", heard)
+	}
+}
+
 // A weak device's session ends when the device comes with its token; the new one stays.
 func TestWeakEndsAtTheToken(t *testing.T) {
 	pairs := openPairs(t, pairingOn)

@@ -334,7 +334,7 @@ func (s *Session) dispatch(b *batch, f wire.Frame) {
 	lobby := s.waiting.Load()
 	switch {
 	case lobby:
-		if !s.guest.heeds(b, payload) {
+		if !s.guest.heeds(b, payload) && (s.ending.Load() || s.guest.stillWaits()) {
 			return
 		}
 	case s.greeted.Load():
