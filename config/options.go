@@ -140,7 +140,7 @@ var options = []*option{
 		help:  "PINs of invites that may be open at once; a guess can hit any of them",
 		field: func(c *Config) any { return &c.Security.Pairing.MaxPINs }},
 	{group: "Security", path: "security.pairing.require_tls", initial: "false", live: true,
-		help:  "Let devices pair over encrypted connections only (wss, https, quic), others get ERROR 319; who has a token is not asked",
+		help:  "Let devices pair over encrypted connections only (wss, https, quic; it needs TLS), others get ERROR 319. Not asked are devices with a token, back within reconnect_grace or let in by 'clasp pair allow', and whatever comes from this machine, as all behind a plain proxy on it seem to",
 		field: func(c *Config) any { return &c.Security.Pairing.TLS }},
 	{group: "Security", path: "security.pairing.default_permissions.read", initial: "[/**]", live: true, items: "patterns", check: checkPattern,
 		help:  "What a paired device may read, unless it gets another profile; {device} stands for its name",

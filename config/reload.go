@@ -51,10 +51,13 @@ func (c Config) Opens(next Config) bool {
 
 // KeepsSecurity reports whether a reload to next leaves all of security as it is, for what
 // belongs together cannot be taken whole: Opens, or next turns pairing on in a router that
-// has no file of paired devices, and so could not keep new ones.
+// has no file of paired devices, and so could not keep new ones, or wants it encrypted in one
+// that has to be restarted to get TLS.
 func (c Config) KeepsSecurity(next Config) bool {
 	now := c.Security.Pairing
-	return c.Opens(next) || next.Security.Pairing.Enabled && !now.Enabled && !now.Known
+	meanwhile := next
+	meanwhile.TLS = c.TLS
+	return c.Opens(next) || next.Security.Pairing.Enabled && !now.Enabled && !now.Known || meanwhile.lacksTLS()
 }
 
 // taken reports whether a router that runs with from takes the option from to. It can

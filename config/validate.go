@@ -52,6 +52,10 @@ func (l *loader) contradictions() {
 		l.rule("pairing is of no use where everybody is let in: leave out require_auth, which pairing turns on, or turn pairing off",
 			"security.require_auth", "security.pairing.enabled")
 	}
+	if c.lacksTLS() {
+		l.rule("no other machine could pair: it is to do so over encrypted connections only, and without TLS there are none: give a certificate and a key (--tls-cert and --tls-key), or leave require_tls out",
+			"security.pairing.require_tls", "security.pairing.enabled", "tls.enabled", "tls.cert", "tls.key")
+	}
 	for _, other := range []struct{ file, option, what string }{{c.Logging.File, "logging.file", "log"}, {c.Persistence.Path, "persistence.path", "database"}} {
 		if s.Pairing.File != "" && other.file != "" && filepath.Clean(s.Pairing.File) == filepath.Clean(other.file) {
 			l.rule("the "+other.what+" and the paired devices cannot be the same file: change one of them", "security.pairing.file", other.option)
@@ -61,6 +65,12 @@ func (l *loader) contradictions() {
 		l.rule("the log and the database cannot be the same file: change one of them", "logging.file", "persistence.path", "persistence.enabled")
 	}
 	l.ports()
+}
+
+// lacksTLS reports whether devices are to pair over encrypted connections alone, and there are
+// none: QUIC needs TLS on the port of WebSocket too.
+func (c Config) lacksTLS() bool {
+	return c.Security.Pairing.Enabled && c.Security.Pairing.TLS && !c.TLS.Enabled
 }
 
 // rule reports text at the first option of names that was given, unless text

@@ -269,7 +269,8 @@ func (r *Router) endDevice(e pairing.Ending) {
 
 // endedBy reports whether an ending is about a session.
 func (t *token) endedBy(e pairing.Ending) bool {
-	return t.device == e.Device && (!e.Weak || !t.counted) // those that count have shown a secret
+	// Those that count have shown a secret, or the operator has let them in where they were.
+	return t.device == e.Device && (!e.Weak || !t.counted)
 }
 
 // endPaired ends the session of a device: revoked, or to come again with other rights.

@@ -45,7 +45,7 @@ once. A device is named by its name or its ID.`,
 // pairedList is what clasp paired list --json prints.
 type pairedList struct {
 	Invites []inviteView `json:"invites"` // open ones, without their secrets
-	Waiting []knockView  `json:"waiting"`
+	Waiting []knockView  `json:"waiting"` // without their PINs
 	Devices []deviceView `json:"devices"`
 }
 
@@ -67,6 +67,9 @@ func newPairedListCommand() *cobra.Command {
 		}
 		if err := router.ask(cmd.Context(), cmd, devicesRoute, "", nil, &list.Devices); err != nil {
 			return err
+		}
+		for i := range view.Knocks {
+			view.Knocks[i].Code = "" // 'clasp paired pick' shows it to whoever asks for it
 		}
 		list.Waiting = append(list.Waiting, view.Knocks...)
 		for _, i := range view.Invites {

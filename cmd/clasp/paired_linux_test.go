@@ -141,6 +141,9 @@ func TestPairSecretsOnTerminals(t *testing.T) {
 	if err := json.Unmarshal([]byte(router.operator(t, "paired", "pick", waiting, "--json")), &k); err != nil || len(k.Code) != 6 {
 		t.Errorf("pick: %+v, %v", k, err)
 	}
+	if list := router.operator(t, "paired", "list", "--json"); strings.Contains(list, k.Code) || !strings.Contains(list, waiting) {
+		t.Errorf("the list, which nobody asks for a PIN, has one: %s", list)
+	}
 	pin := router.invite(t).PIN // the only one there may be, so the others have made none
 	if len(pin) != 6 {
 		t.Errorf("PIN %q", pin)

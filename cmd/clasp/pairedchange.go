@@ -63,8 +63,9 @@ func newPairedTokenCommand() *cobra.Command {
 		Use:   "token DEVICE",
 		Short: "Make a new token for a device, and show it once",
 		Long: `Make a new token for a device, and show it once, as text and as a QR code, for apps
-that have a field for it. The old one works until the new one is used. It is shown on a
-terminal only, unless --json asks for it.`,
+that have a field for it. The old one works until the new one is used; sessions that it has
+opened stay even then, and 'clasp paired revoke' ends them. It is shown on a terminal only,
+unless --json asks for it.`,
 		Args: oneName("the name or ID of a DEVICE"),
 	}
 	router.addFlags(cmd)

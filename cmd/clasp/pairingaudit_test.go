@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/clasp-studio/clasp/pairing"
 )
@@ -93,4 +94,22 @@ func TestAuditFails(t *testing.T) {
 		!strings.Contains(lines[1], `"what":"issued"`) || !strings.Contains(lines[2], `"what":"revoked"`) {
 		t.Errorf("%s, %v", text, err)
 	}
+}
+
+// TestAuditCloses: a line that a disk holds up does not hold up the end of the router.
+func TestAuditCloses(t *testing.T) {
+	a, _ := auditing(t)
+	a.mu.Lock() // as write does meanwhile
+	closed := make(chan struct{})
+	go func() {
+		a.close()
+		close(closed)
+	}()
+	select {
+	case <-closed:
+	case <-time.After(10 * time.Second):
+		t.Error("it waits for the line")
+	}
+	a.mu.Unlock()
+	<-closed
 }

@@ -196,7 +196,7 @@ func startServer(given config.Given, stdout, stderr io.Writer) (_ *server, err e
 	st.loaded(r.Stats().Params)
 	s.log, s.state, s.devices, s.router = log, st, paired, r
 	web := pairweb.New(pairweb.Options{Name: c.Name, Pairing: paired.registry, Health: metrics.Health(s.unready)})
-	s.ws, err = ws.Listen(r, net.JoinHostPort(c.Bind, strconv.Itoa(c.Port)), ws.Options{TLS: certs.config(), Sites: s.sites, Pages: web.Serve})
+	s.ws, err = ws.Listen(r, net.JoinHostPort(c.Bind, strconv.Itoa(c.Port)), ws.Options{TLS: certs.config(), Sites: s.sites, Pages: web})
 	if err != nil {
 		// Nobody is connected yet, and what was loaded is as it was on disk.
 		_ = r.Close(context.Background())

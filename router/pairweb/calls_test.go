@@ -250,7 +250,7 @@ func TestBusy(t *testing.T) {
 	knock := func(source, name string) *httptest.ResponseRecorder {
 		w, r := httptest.NewRecorder(), httptest.NewRequest("POST", "/pair", strings.NewReader(`{"name":"`+name+`"}`))
 		r.Header.Set("Content-Type", "application/json")
-		s.handler.Serve(w, r, netip.MustParseAddr(source), nil)
+		s.handler.Serve(w, r, netip.MustParseAddr(source))
 		return w
 	}
 	refused := func(what string, w *httptest.ResponseRecorder) {
@@ -404,27 +404,37 @@ func TestOtherSites(t *testing.T) {
 		t.Fatal(err)
 	}
 	use := `{"invite":"` + in.Secret + `"}`
+	const advice = "security.allowed_origins" // is not for those who ask
+	turnedAway := func(a answer, what string) {
+		t.Helper()
+		a.is(t, what, http.StatusForbidden, "access_denied")
+		if strings.Contains(a.text, advice) || a.header.Get("Cache-Control") != "no-store" {
+			t.Errorf("%s: %s %v", what, a.text, a.header)
+		}
+	}
 	for _, header := range []map[string]string{
 		{"Origin": "https://evil.example"}, {"Origin": "null"}, {"Origin": "http://127.0.0.1:1"}, {"Host": "evil.example"},
 		{"Host": "evil.example", "Origin": "http://evil.example"},
 	} {
 		header["Content-Type"] = "application/json"
 		for _, path := range []string{"/pair", "/pair/invite", "/pair/invite/look"} {
-			if a := s.send(t, "POST", path, use, header); a.status != http.StatusForbidden {
-				t.Errorf("POST %s with %v: %d %s", path, header, a.status, a.text)
-			}
+			turnedAway(s.send(t, "POST", path, use, header), fmt.Sprintf("POST %s with %v", path, header))
 		}
-		if a := s.send(t, "GET", "/pair", "", header); a.status != http.StatusForbidden {
-			t.Errorf("GET with %v: %d", header, a.status)
+		turnedAway(s.send(t, "GET", "/pair", "", header), fmt.Sprintf("GET with %v", header))
+		if a := s.send(t, "GET", "/p", "", header); a.status != http.StatusForbidden || strings.Contains(a.text, advice) || a.header.Get("X-Frame-Options") != "DENY" {
+			t.Errorf("the page with %v: %d %s %v", header, a.status, a.text, a.header)
 		}
 	}
 	// A name that anybody on the LAN can answer for, though its page may be looked at.
 	rebound := map[string]string{"Host": "evil.local", "Origin": "http://evil.local", "Content-Type": "application/json"}
 	for _, path := range []string{"/pair", "/pair/invite", "/pair/invite/look", "/pair/revoke-self"} {
-		s.send(t, "POST", path, use, rebound).is(t, "POST "+path+" of a name that is not the router's", http.StatusForbidden, "access_denied")
+		turnedAway(s.send(t, "POST", path, use, rebound), "POST "+path+" of a name that is not the router's")
 	}
 	if n := len(s.pairs.Knocks()); n != 0 {
 		t.Errorf("%d of them wait", n)
+	}
+	if !strings.Contains(s.log.String(), `pages of \"https://evil.example\" may not read this: list \"any\" and \"https://evil.example\" in `+advice) {
+		t.Errorf("the log does not say how to let them in:\n%s", &s.log)
 	}
 	preflight := s.send(t, "OPTIONS", "/pair/invite", "", map[string]string{"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "content-type"})
 	own := s.send(t, "POST", "/pair/invite", use, map[string]string{"Content-Type": "application/json", "Origin": "http://" + s.host}).is(t, "its own page", http.StatusOK, "")
@@ -449,7 +459,7 @@ func TestWholeAddress(t *testing.T) {
 		w, r := httptest.NewRecorder(), httptest.NewRequest("POST", "/pair", strings.NewReader(`{"name":"phone"}`))
 		r.Header.Set("Content-Type", "application/json")
 		r.RemoteAddr = remote
-		s.handler.Serve(w, r, netip.MustParseAddr("2001:db8::"), nil)
+		s.handler.Serve(w, r, netip.MustParseAddr("2001:db8::"))
 		return w.Code
 	}
 	knock("[2001:db8::1]:1")
@@ -532,7 +542,7 @@ func TestWithout(t *testing.T) {
 	h := pairweb.New(pairweb.Options{})
 	for _, path := range []string{"/p", "/pair", "/healthz"} {
 		w := httptest.NewRecorder()
-		h.Serve(w, httptest.NewRequest("GET", path, nil), netip.Addr{}, nil)
+		h.Serve(w, httptest.NewRequest("GET", path, nil), netip.Addr{})
 		if w.Code != http.StatusNotFound {
 			t.Errorf("%s: %d", path, w.Code)
 		}

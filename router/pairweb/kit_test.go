@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"encoding/json"
 	"io"
+	"log/slog"
 	"maps"
 	"net/http"
 	"path/filepath"
@@ -37,6 +38,7 @@ type studio struct {
 	clock   *kit.Clock
 	handler *pairweb.Handler
 	host    string // and port
+	log     kit.Log
 	unready func() []string
 }
 
@@ -71,8 +73,10 @@ func openPort(t *testing.T, s pairing.Settings, c *kit.Clock, secure *tls.Config
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := kit.RouterWith(t, router.Options{Settings: router.Settings{Auth: router.Auth{Verifier: verifier, Required: true}}, Pairing: pairs})
 	st := &studio{pairs: pairs, clock: c}
+	r := kit.RouterWith(t, router.Options{
+		Settings: router.Settings{Auth: router.Auth{Verifier: verifier, Required: true}}, Pairing: pairs, Logger: slog.New(slog.NewTextHandler(&st.log, nil)),
+	})
 	st.handler = pairweb.New(pairweb.Options{Name: r.Name(), Pairing: pairs, Health: metrics.Health(func() []string {
 		if st.unready != nil {
 			return st.unready()
@@ -80,7 +84,7 @@ func openPort(t *testing.T, s pairing.Settings, c *kit.Clock, secure *tls.Config
 		return nil
 	})})
 	port, err := ws.Listen(r, "127.0.0.1:0", ws.Options{
-		TLS: secure, Pages: st.handler.Serve,
+		TLS: secure, Pages: st.handler,
 		Sites: func() sites.Rules { return sites.Rules{Names: []string{"studio.local"}} }, // as its certificate would have it
 	})
 	if err != nil {

@@ -21,6 +21,7 @@ import (
 	"context"
 	"net/http"
 	"net/netip"
+	"strings"
 
 	"github.com/clasp-studio/clasp/pairing"
 )
@@ -64,9 +65,25 @@ func New(o Options) *Handler {
 
 type sourceKey struct{}
 
-// Serve answers a request. source is whom it counts for, as Origin.Source of package pairing;
-// foreign is why who asks may not pair, nil = it may try.
-func (h *Handler) Serve(w http.ResponseWriter, r *http.Request, source netip.Addr, foreign error) {
+// Serve answers a request. source is whom it counts for, as Origin.Source of package pairing.
+func (h *Handler) Serve(w http.ResponseWriter, r *http.Request, source netip.Addr) {
+	harden(w)
+	h.mux.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), sourceKey{}, source)))
+}
+
+// Refuse answers a request with 403 that is let in under none of the router's names, or by a page
+// of no site that may ask. why is for whoever asks.
+func (h *Handler) Refuse(w http.ResponseWriter, r *http.Request, why string) {
+	harden(w)
+	if r.URL.Path == "/pair" || strings.HasPrefix(r.URL.Path, "/pair/") {
+		fail(w, http.StatusForbidden, refusal{Error: accessDenied, Description: why})
+		return
+	}
+	http.Error(w, why, http.StatusForbidden)
+}
+
+// harden has browsers keep nothing of an answer, and do nothing with it but show it.
+func harden(w http.ResponseWriter) {
 	for key, value := range map[string]string{
 		"Cache-Control":           "no-store",
 		"Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
@@ -76,11 +93,6 @@ func (h *Handler) Serve(w http.ResponseWriter, r *http.Request, source netip.Add
 	} {
 		w.Header().Set(key, value)
 	}
-	if foreign != nil && r.Method != http.MethodGet && r.Method != http.MethodHead {
-		fail(w, http.StatusForbidden, refusal{Error: accessDenied, Description: foreign.Error()})
-		return
-	}
-	h.mux.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), sourceKey{}, source)))
 }
 
 // origin is where a request comes from.

@@ -15,6 +15,7 @@
 package sites
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"net/url"
@@ -43,6 +44,24 @@ type Rules struct {
 	Names   []string // other names of this router, as those in its certificate; a * may begin one
 }
 
+// refusal is what Rules say to what they do not let in.
+type refusal struct {
+	why    string // in words for a stranger
+	advice string // how to let it in all the same, for whoever runs the router
+}
+
+func (r *refusal) Error() string { return r.why + r.advice }
+
+// Why is what a stranger may read of an error of Rules: not how the router would have to be
+// told to let it in, which is nobody's to ask for whose site it is.
+func Why(err error) string {
+	var no *refusal
+	if errors.As(err, &no) {
+		return no.why
+	}
+	return err.Error()
+}
+
 // Allowed says whether a page may open a WebSocket. origin is the request's Origin
 // header, "" when it has none, and host its Host header. The error is for the one who
 // made the page.
@@ -55,7 +74,7 @@ func (r Rules) Allowed(origin, host string) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("pages of %q may not connect to this router: %s", origin, r.advice(origin))
+	return &refusal{fmt.Sprintf("pages of %q may not connect to this router", origin), ": " + r.advice(origin)}
 }
 
 // Own says whether one of the router's own pages may be shown: to whom asks for it under
@@ -72,7 +91,7 @@ func (r Rules) Own(origin, host string) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("pages of %q may not read this: %s", origin, r.advice(origin))
+	return &refusal{fmt.Sprintf("pages of %q may not read this", origin), ": " + r.advice(origin)}
 }
 
 // Foreign says why a page is none that pairing trusts: it is neither listed nor the router's own.
@@ -88,7 +107,7 @@ func (r Rules) Foreign(origin, host string) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("pages of %q may not pair with this router: %s", origin, r.advice(origin))
+	return &refusal{fmt.Sprintf("pages of %q may not pair with this router", origin), ": " + r.advice(origin)}
 }
 
 // mine says whether host, a Host header, cannot have been another machine's: an IP address, which
@@ -154,7 +173,7 @@ func (r Rules) named(host string) error {
 	if r.configured(name) {
 		return nil
 	}
-	return fmt.Errorf("this router is not known as %q: ask it by its IP address, or %s", name, r.advice("https://"+name))
+	return &refusal{fmt.Sprintf("this router is not known as %q: ask it by its IP address", name), ", or " + r.advice("https://"+name)}
 }
 
 // openToAll says whether pages of every site may connect.

@@ -1,6 +1,8 @@
 package sites_test
 
 import (
+	"errors"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -182,6 +184,22 @@ func TestForeign(t *testing.T) {
 			t.Errorf("%q asked by a page of %q: %v", test.host, test.origin, err)
 		} else if err != nil && !strings.Contains(err.Error(), "security.allowed_origins") {
 			t.Errorf("%v does not say what to do", err)
+		}
+	}
+}
+
+// A stranger is told what is wrong, and not how the router would have to be changed for it.
+func TestWhy(t *testing.T) {
+	var rules sites.Rules
+	for err, want := range map[error]string{
+		rules.Own("", "evil.example"):                          `this router is not known as "evil.example": ask it by its IP address`,
+		rules.Own("https://evil.example", "10.0.0.1"):          `pages of "https://evil.example" may not read this`,
+		rules.Foreign("http://evil.local", "evil.local"):       `pages of "http://evil.local" may not pair with this router`,
+		fmt.Errorf("so: %w", rules.Own("", "other.example:1")): `this router is not known as "other.example": ask it by its IP address`,
+		errors.New("anything else"):                            "anything else",
+	} {
+		if got := sites.Why(err); got != want {
+			t.Errorf("%v: %q, want %q", err, got, want)
 		}
 	}
 }

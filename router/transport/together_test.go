@@ -55,7 +55,7 @@ func startWith(t testing.TB, o router.Options) *rig {
 	g := &rig{Router: kit.RouterWith(t, o), url: make(map[string]string), trust: trust}
 	pages := pairweb.New(pairweb.Options{Pairing: o.Pairing})
 	for name, listen := range map[string]func(addr string) (port, error){
-		"ws":   func(addr string) (port, error) { return ws.Listen(g.Router, addr, ws.Options{Pages: pages.Serve}) },
+		"ws":   func(addr string) (port, error) { return ws.Listen(g.Router, addr, ws.Options{Pages: pages}) },
 		"quic": func(addr string) (port, error) { return quic.Listen(g.Router, addr, quic.Options{TLS: shown}) },
 		"udp":  func(addr string) (port, error) { return udp.Listen(g.Router, addr, udp.Options{}) },
 		"tcp":  func(addr string) (port, error) { return tcp.Listen(g.Router, addr) },

@@ -43,7 +43,7 @@ type Server struct {
 	http     http.Server
 	upgrader websocket.Upgrader
 	sites    func() sites.Rules
-	pages    func(http.ResponseWriter, *http.Request, netip.Addr, error)
+	pages    Pages
 	foreign  quiet.Log // pages of other sites
 	served   chan struct{}
 }
@@ -56,11 +56,19 @@ type Options struct {
 	// Sites returns which web pages may connect, and under which names. It is asked at
 	// every request, by many goroutines; nil = pages of any site.
 	Sites func() sites.Rules
-	// Pages answers what is no WebSocket, but for /. It is asked under the router's own
-	// names only, and by no page of another site. source is whom the request counts for;
-	// foreign says why who asks may not pair all the same (sites.Rules.Foreign).
-	// nil = nothing is there.
-	Pages func(w http.ResponseWriter, r *http.Request, source netip.Addr, foreign error)
+	// Pages answers what is no WebSocket, but for /. nil = nothing is there.
+	Pages Pages
+}
+
+// Pages is what a port has besides WebSocket. Both are called by many goroutines.
+type Pages interface {
+	// Serve answers a request under the router's own names, and by no page of another site.
+	// One that pairing does not trust (sites.Rules.Foreign) can look (GET, HEAD) and no more.
+	// source is whom the request counts for.
+	Serve(w http.ResponseWriter, r *http.Request, source netip.Addr)
+	// Refuse answers any other with 403 and why, in the form that the path has: programs
+	// ask too, and want to read what is wrong.
+	Refuse(w http.ResponseWriter, r *http.Request, why string)
 }
 
 // Listen binds an address ("host:port") and serves on it.
@@ -152,16 +160,14 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 func (s *Server) servePlain(w http.ResponseWriter, r *http.Request) {
 	// Kept alive, it would hold a place that a session may need.
 	w.Header().Set("Connection", "close")
+	if r.URL.Path != "/" && s.pages != nil {
+		s.servePage(w, r)
+		return
+	}
 	err := s.sites().Own(r.Header.Get("Origin"), r.Host)
 	switch {
 	case err != nil:
 		http.Error(w, err.Error(), http.StatusForbidden)
-	case r.URL.Path != "/" && s.pages != nil:
-		var source netip.Addr
-		if c := connOf(r); c != nil {
-			source = network.SourceOf(c.RemoteAddr())
-		}
-		s.pages(w, r, source, s.sites().Foreign(r.Header.Get("Origin"), r.Host))
 	case r.URL.Path != "/":
 		http.Error(w, "nothing here: CLASP clients connect by WebSocket", http.StatusNotFound)
 	case r.Method != http.MethodGet && r.Method != http.MethodHead:
@@ -171,6 +177,25 @@ func (s *Server) servePlain(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		_, _ = fmt.Fprintf(w, "%s: a CLASP router. Connect by WebSocket to this address.\n", s.router.Name())
 	}
+}
+
+// servePage has a request answered that is for the pages, or refused.
+func (s *Server) servePage(w http.ResponseWriter, r *http.Request) {
+	rules, origin := s.sites(), r.Header.Get("Origin")
+	err := rules.Own(origin, r.Host)
+	if err == nil && r.Method != http.MethodGet && r.Method != http.MethodHead {
+		err = rules.Foreign(origin, r.Host)
+	}
+	if err != nil {
+		s.foreign.Warn(s.router.Logger(), "refused a request: "+err.Error(), "remote", r.RemoteAddr)
+		s.pages.Refuse(w, r, sites.Why(err))
+		return
+	}
+	var source netip.Addr
+	if c := connOf(r); c != nil {
+		source = network.SourceOf(c.RemoteAddr())
+	}
+	s.pages.Serve(w, r, source)
 }
 
 // session serves one connection until it ends. foreign is as in Peer.
