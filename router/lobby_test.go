@@ -234,20 +234,13 @@ func TestSpeaksWhileLetIn(t *testing.T) {
 // A weak device's session ends when the device comes with its token; the new one stays.
 func TestWeakEndsAtTheToken(t *testing.T) {
 	pairs := openPairs(t, pairingOn)
-	d, err := pairs.Allow(pairing.Grant{Name: "caller", By: "the test"}, netip.MustParsePrefix("192.0.2.9/32"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	token, err := pairs.Reissue(d.ID, "the test")
-	if err != nil {
-		t.Fatal(err)
-	}
+	token := weakDevice(t, pairs)
 	r := openGuarded(t, router.Options{Settings: guarded(t, true), Pairing: pairs})
 	weak := knock(t, r, "192.0.2.9:1", "")
 	if got := weak.heard(t); len(got) == 0 || got[0] != "WELCOME" {
 		t.Fatalf("by its name: %q", got)
 	}
-	strong, _ := enter(t, r, token.Text)
+	strong, _ := enter(t, r, token)
 	if why := weak.door.reason(); why != router.ReasonRightsChanged {
 		t.Errorf("the weak session ended for %v", why)
 	}

@@ -14,26 +14,33 @@ import (
 	"github.com/clasp-studio/clasp/router/wire"
 )
 
+// weakDevice makes one that is let in by its name and the address 192.0.2.9, and returns a token that it has not shown yet.
+func weakDevice(t testing.TB, pairs *pairing.Registry) string {
+	t.Helper()
+	d, err := pairs.Allow(pairing.Grant{Name: "caller", By: "the test"}, netip.MustParsePrefix("192.0.2.9/32"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	token, err := pairs.Reissue(d.ID, "the test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return token.Text
+}
+
 // A session that comes by name and address while the device shows its token is not inside afterwards, whenever between what pairing
 // says to it and the end of its greeting that is.
 func TestWeakAtHello(t *testing.T) {
 	between := 0
 	for after := range int32(4) {
 		pairs := openPairs(t, pairingOn)
-		d, err := pairs.Allow(pairing.Grant{Name: "caller", By: "the test"}, netip.MustParsePrefix("192.0.2.9/32"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		token, err := pairs.Reissue(d.ID, "the test")
-		if err != nil {
-			t.Fatal(err)
-		}
+		token := weakDevice(t, pairs)
 		log := &meddler{Handler: slog.DiscardHandler}
 		r := openGuarded(t, router.Options{Settings: guarded(t, true), Pairing: pairs, Logger: slog.New(log)})
 		log.after.Store(after)
 		show := func() {
 			at := netip.MustParseAddr("192.0.2.7")
-			if a := pairs.Hello(pairing.Origin{Name: "caller", Addr: at, Source: at, Remote: "192.0.2.7:1", Transport: "test"}, token.Text, nil); a.Access == nil {
+			if a := pairs.Hello(pairing.Origin{Name: "caller", Addr: at, Source: at, Remote: "192.0.2.7:1", Transport: "test"}, token, nil); a.Access == nil {
 				t.Errorf("the token is answered %+v", a)
 			}
 		}
