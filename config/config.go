@@ -29,7 +29,7 @@ type Config struct {
 	Metrics     Listener
 
 	File string // the configuration file in use, empty for none
-	TUI  bool
+	TUI  TUI
 }
 
 // Listener is a port that is off unless Enabled.
@@ -134,6 +134,18 @@ type Persistence struct {
 // Logging says what is logged, how and where. An empty File is stdout.
 type Logging struct {
 	Level, Format, File string
+}
+
+// TUI is the dashboard of `clasp server --tui` and `clasp tui`.
+type TUI struct {
+	Mode     string // "on", "off", or "auto": on where there is a terminal
+	Theme    string // "auto", "dark", "light", "contrast", "mono" or "blind"
+	ASCII    bool
+	FPS      int                 // frames a second at most; 0 = 20, and 10 over ssh
+	ReadOnly bool                // the router cannot be changed from it
+	Privacy  bool                // starts with names, addresses of machines and PINs masked
+	Notify   bool                // bell and window title when a device wants in
+	Keys     map[string][]string // by action: the keys in place of the usual ones
 }
 
 // Secret is a value that no log, message or listing may show. Its formatted

@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"bytes"
 	"errors"
 	"os"
 	"path/filepath"
@@ -92,6 +93,7 @@ func TestReferencePageSample(t *testing.T) {
 		Logging:     config.Logging{Level: "info", Format: "json"},
 		Metrics:     config.Listener{Enabled: true, Port: 9090},
 		File:        "testdata/reference.yaml",
+		TUI:         config.TUI{Mode: "off", Theme: "auto", Notify: true},
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
@@ -448,27 +450,49 @@ func TestMissing(t *testing.T) {
 	})
 }
 
-func TestUnavailable(t *testing.T) {
+// TestDashboard: how --tui may be said, and the keys of a file.
+func TestDashboard(t *testing.T) {
 	t.Chdir(t.TempDir())
-	for _, test := range []struct {
-		flags []string
-		want  string
-	}{
-		{[]string{"port=1", "quic-port=2", "udp-port=3", "mdns-name=x", "metrics-port=4", "persist-path=p", "pairing-timeout=60", "pairing=true", "tls=false"}, ""},
-		{[]string{"quic=true", "tls-cert=c", "tls-key=k", "udp=true", "tcp=true", "mdns=true", "discovery-port=1", "metrics=true", "persist=true"}, ""},
-		{[]string{"tcp=true", "pairing=true", "tui=true"}, "the dashboard (--tui)"},
-	} {
-		loaded, err := config.Load(flags(t, test.flags...), nil)
-		if err != nil {
-			t.Fatal(err)
+	for flag, want := range map[string]string{"true": "on", "on": "on", "yes": "on", "auto": "auto", "off": "off", "false": "off", "": "off"} {
+		var given []string
+		if flag != "" {
+			given = []string{"tui=" + flag}
 		}
-		want := test.want
-		if want != "" {
-			want = "this build does not have " + want + " yet; leave out what asks for it"
+		if got := taken(t, given...).TUI.Mode; got != want {
+			t.Errorf("--tui=%s: %q, want %q", flag, got, want)
 		}
-		if got := loaded.Unavailable(); got != want {
-			t.Errorf("%q:\ngot  %s\nwant %s", test.flags, got, want)
-		}
+	}
+	if err := new(config.Given).Set("tui", "atuo"); err == nil || !strings.Contains(err.Error(), "did you mean auto?") {
+		t.Errorf("--tui=atuo: %v", err)
+	}
+	if err := new(config.Given).Set("tui-fps", "31"); err == nil || err.Error() != "31 is not between 0 and 30" {
+		t.Errorf("--tui-fps 31: %v", err)
+	}
+	file := "server:\n  tui:\n    theme: mono\n    notify: false\n    keys: {detach: [D, ctrl+g], freeze: f, mouse: []}\n"
+	if err := os.WriteFile("clasp.yaml", []byte(file), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	want := config.TUI{Mode: "off", Theme: "mono", Keys: map[string][]string{"detach": {"D", "ctrl+g"}, "freeze": {"f"}, "mouse": {}}}
+	loaded, err := config.Load(config.Given{}, nil)
+	if err != nil || !reflect.DeepEqual(loaded.Config.TUI, want) {
+		t.Errorf("%+v, %v, want %+v", loaded.Config.TUI, err, want)
+	}
+	// What is printed is a file again.
+	var printed bytes.Buffer
+	if err := loaded.WriteYAML(&printed, false); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile("clasp.yaml", printed.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if again, err := config.Load(config.Given{}, nil); err != nil || !reflect.DeepEqual(again.Config.TUI, want) {
+		t.Errorf("printed and loaded again: %v\n%s", err, printed.String())
+	}
+	if err := os.WriteFile("clasp.yaml", []byte("server:\n  tui:\n    keys: {detach: {}}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := config.Load(config.Given{}, nil); err == nil || err.Error() != "clasp.yaml:3:20: server.tui.keys.detach[0]: expected one value, found keys" {
+		t.Errorf("keys that are none: %v", err)
 	}
 }
 

@@ -86,6 +86,7 @@ func (l *loader) readFile(file string, text []byte, lookup func(string) string) 
 		r.syntax(text, err)
 	default:
 		r.problem(&second, "a second document starts here; put everything in the first")
+		r.load.doubt(wholeFile)
 	}
 	r.document(document.Content[0])
 }
@@ -98,14 +99,18 @@ func (r *reader) problem(n *yaml.Node, format string, args ...any) {
 	r.load.problem(r.where(n).place(), format, args...)
 }
 
+// wholeFile is the path of all there is in a file.
+const wholeFile = "the file"
+
 func (r *reader) document(n *yaml.Node) {
 	if isNull(n) { // "---" and nothing after it
 		return
 	}
-	r.mapping(n, "the file", func(key string, name, value *yaml.Node) {
+	r.mapping(n, wholeFile, func(key string, name, value *yaml.Node) {
 		switch {
 		case key == root:
 			r.section(schema, root, value)
+			return
 		case schema.options[key] != nil || schema.sections[key] != nil:
 			r.problem(name, "unknown key %q, did you mean %s.%s? Everything stands under %q", key, root, key, root+":")
 		default:
@@ -115,6 +120,7 @@ func (r *reader) document(n *yaml.Node) {
 			}
 			r.problem(name, "unknown key %q%s", shown(key), didYouMean(like))
 		}
+		r.load.doubt(wholeFile)
 	})
 }
 
@@ -126,6 +132,7 @@ func (r *reader) section(s *section, path string, n *yaml.Node) {
 	}
 	if n.Kind != yaml.MappingNode {
 		r.problem(n, "%s: expected keys below it (%s), found %s", path, strings.Join(s.keys, ", "), describe(n))
+		r.load.doubt(path)
 		return
 	}
 	r.mapping(n, path, func(key string, name, value *yaml.Node) {
@@ -135,6 +142,7 @@ func (r *reader) section(s *section, path string, n *yaml.Node) {
 			r.section(s.sections[key], full, value)
 		case o == nil:
 			r.problem(name, "unknown key %q in %s%s", shown(key), path, didYouMean(suggestKey(s, path, key)))
+			r.load.doubt(path)
 		case r.first[o] != nil:
 			r.problem(name, "%s: already given as %s on line %d", full, o.key(), r.first[o].Line)
 		default:
@@ -150,6 +158,7 @@ func (r *reader) mapping(n *yaml.Node, path string, each func(key string, name, 
 	n = follow(n)
 	if n.Kind != yaml.MappingNode {
 		r.problem(n, "%s: expected keys, found %s", path, describe(n))
+		r.load.doubt(path)
 		return
 	}
 	seen := map[string]int{}
@@ -158,8 +167,10 @@ func (r *reader) mapping(n *yaml.Node, path string, each func(key string, name, 
 		switch line, twice := seen[name.Value]; {
 		case name.Kind != yaml.ScalarNode:
 			r.problem(name, "%s: a key must be a word, found %s", path, describe(name))
+			r.load.doubt(path)
 		case twice:
 			r.problem(name, "key %q is already given on line %d", shown(name.Value), line)
+			r.load.doubt(path)
 		default:
 			seen[name.Value] = name.Line
 			each(name.Value, name, value)
@@ -178,6 +189,9 @@ func (r *reader) option(o *option, path string, value *yaml.Node) {
 		return
 	case *map[string]Profile:
 		r.profiles(o, field, path, n)
+		return
+	case *map[string][]string:
+		r.keys(o, field, path, n)
 		return
 	}
 	text, ok := r.scalar(path, n, o.isSecret())
@@ -363,6 +377,7 @@ var unknownAnchor = regexp.MustCompile(`unknown anchor '(.*)' referenced`)
 // the column is that of the first thing on it. For a tab it may name the line
 // before, so the tab itself is looked for.
 func (r *reader) syntax(text []byte, err error) {
+	r.load.doubt(wholeFile)
 	line := 1
 	if m := yamlLine.FindStringSubmatch(err.Error()); m != nil && m[1] != "" {
 		line, _ = strconv.Atoi(m[1])

@@ -11,6 +11,8 @@ type Flag struct {
 	Short   string // one letter, empty for none
 	Switch  bool   // may stand without a value, and is then true
 	Choices []string
+	Metavar string // the value in a help
+	Help    string
 }
 
 // Flags lists every flag of `clasp server` that sets an option.
@@ -18,7 +20,7 @@ func Flags() []Flag {
 	var flags []Flag
 	for _, o := range options {
 		if o.flag != "" {
-			flags = append(flags, Flag{Name: o.flag, Short: o.short, Switch: o.isSwitch(), Choices: o.choices})
+			flags = append(flags, Flag{Name: o.flag, Short: o.short, Switch: o.isSwitch(), Choices: o.choices, Metavar: o.metavar, Help: o.help + o.defaultNote()})
 		}
 	}
 	return flags

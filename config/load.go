@@ -75,6 +75,7 @@ type Loaded struct {
 	Warnings []string
 
 	origins origins
+	unclear func(path string) bool
 }
 
 // loader collects values, origins and problems while sources are read.
@@ -82,6 +83,7 @@ type loader struct {
 	config   Config
 	origins  origins
 	broken   map[*option]bool
+	doubts   []string // the parts of the file of which something could not be taken
 	problems Problems
 }
 
@@ -94,6 +96,21 @@ func (l *loader) give(o *option, from origin) { l.origins[o] = from }
 // failed marks an option whose value could not be taken, so that no rule
 // complains about what it happens to hold.
 func (l *loader) failed(o *option) { l.broken[o] = true }
+
+// doubt notes that the file may have meant more below a path, "server.tui", than was taken.
+func (l *loader) doubt(path string) { l.doubts = append(l.doubts, path) }
+
+// unclear is for Loaded.Unclear.
+func (l *loader) unclear(path string) bool {
+	below := func(path, top string) bool { return strings.HasPrefix(path+".", top+".") }
+	for o := range l.broken {
+		if below(o.path, path) {
+			return true
+		}
+	}
+	path = root + "." + path
+	return slices.ContainsFunc(l.doubts, func(at string) bool { return at == wholeFile || below(path, at) || below(at, path) })
+}
 
 // Load reads every source: the flags given, the environment (in the form of
 // os.Environ) and the file that --config or CLASP_CONFIG names, or else the
@@ -135,7 +152,7 @@ func Load(given Given, environ []string) (*Loaded, error) {
 	l.contradictions()
 
 	warnings := slices.Concat(emptyVariables(environ), unknownVariables(env), shownSecrets(given))
-	loaded := &Loaded{Config: l.config, Warnings: warnings, origins: l.origins}
+	loaded := &Loaded{Config: l.config, Warnings: warnings, origins: l.origins, unclear: l.unclear}
 	if len(l.problems) > 0 {
 		return loaded, l.problems
 	}
@@ -155,6 +172,7 @@ func (l *loader) takeFile(named string, env map[string]string) {
 		}
 		if err != nil {
 			l.problem(path, "cannot read the configuration: %v", err)
+			l.doubt(wholeFile)
 			return
 		}
 		l.config.File = path
@@ -331,3 +349,8 @@ func (l *Loaded) FromFile() bool {
 // Problem is one with the value of the option at a path ("tls.cert"), at the place
 // where it was given. What only shows when a value is used is said so.
 func (l *Loaded) Problem(path, text string) Problem { return l.origins.problem(named(path), text) }
+
+// Unclear reports whether something that was to set the options below a path ("tui") could not be
+// taken, so that they may hold less than was meant: a value that is wrong, a key that there is
+// not, a file that cannot be read. What is wrong with other options does not count.
+func (l *Loaded) Unclear(path string) bool { return l.unclear(path) }

@@ -26,6 +26,7 @@ type option struct {
 	min     int    // range of a number, in its unit
 	max     int
 	choices []string
+	bare    string             // of the choices: what the flag means without a value, and "true"
 	off     bool               // of a time: "off" is 0
 	exists  bool               // names a file that must be readable
 	live    bool               // takes effect on SIGHUP
@@ -216,12 +217,35 @@ var options = []*option{
 		help:  "Metrics HTTP port",
 		field: func(c *Config) any { return &c.Metrics.Port }},
 
+	{group: "Dashboard", flag: "tui", metavar: "auto|on|off", initial: "off", choices: []string{"auto", "on", "off"}, bare: "on",
+		help:  "Show the dashboard in this terminal; --tui=auto does if there is one",
+		field: func(c *Config) any { return &c.TUI.Mode }},
+	{group: "Dashboard", flag: "tui-theme", path: "tui.theme", metavar: "THEME", initial: "auto",
+		choices: []string{"auto", "dark", "light", "contrast", "mono", "blind"},
+		help:    "Its colours: auto, dark, light, contrast, mono, blind (no red beside green)",
+		field:   func(c *Config) any { return &c.TUI.Theme }},
+	{group: "Dashboard", flag: "tui-ascii", path: "tui.ascii", initial: "false",
+		help:  "Draw it with ASCII alone, as where the locale is not UTF-8",
+		field: func(c *Config) any { return &c.TUI.ASCII }},
+	{group: "Dashboard", flag: "tui-fps", path: "tui.fps", metavar: "N", initial: "0", max: 30,
+		help:  "Frames a second at most; 0 for 20, and 10 over ssh",
+		field: func(c *Config) any { return &c.TUI.FPS }},
+	{group: "Dashboard", flag: "tui-readonly", path: "tui.readonly", initial: "false",
+		help:  "Change nothing of the router from the dashboard; q leaves it, and the router goes on",
+		field: func(c *Config) any { return &c.TUI.ReadOnly }},
+	{group: "Dashboard", flag: "tui-privacy", path: "tui.privacy", initial: "false",
+		help:  "Start with names, addresses of machines and PINs masked, for a screen that others see",
+		field: func(c *Config) any { return &c.TUI.Privacy }},
+	{group: "Dashboard", flag: "tui-notify", path: "tui.notify", initial: "true",
+		help:  "Ring the bell and change the window's title when a device wants in",
+		field: func(c *Config) any { return &c.TUI.Notify }},
+	{group: "Dashboard", path: "tui.keys", example: "{detach: [D, ctrl+g], freeze: [f]}",
+		help:  "Keys in place of the usual ones, by action; ? in the dashboard lists them",
+		field: func(c *Config) any { return &c.TUI.Keys }},
+
 	{group: "Other", flag: "config", short: "c", env: []string{"CLASP_CONFIG"}, metavar: "PATH",
 		help:  "Configuration file path",
 		field: func(c *Config) any { return &c.File }},
-	{group: "Other", flag: "tui", initial: "false",
-		help:  "Show the dashboard in this terminal",
-		field: func(c *Config) any { return &c.TUI }},
 }
 
 // named finds an option by its YAML path or, for those without one, its flag.

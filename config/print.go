@@ -163,6 +163,8 @@ func yamlText(value any) string {
 		return "[" + strings.Join(texts, ", ") + "]"
 	case map[string]Profile:
 		return yamlProfiles(v)
+	case map[string][]string:
+		return yamlKeys(v)
 	default:
 		return fmt.Sprint(v)
 	}

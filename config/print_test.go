@@ -147,6 +147,7 @@ func TestSample(t *testing.T) {
 	want.Conflicts = []config.Conflict{{Pattern: "/lights/**", Strategy: "max"}}
 	want.Persistence.Exclude = []string{"/strobe/**", "/pyro/**"}
 	want.Logging.File = "/var/log/clasp.log"
+	want.TUI.Keys = map[string][]string{"detach": {"D", "ctrl+g"}, "freeze": {"f"}}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("uncommented:\ngot  %+v\nwant %+v", got, want)
 	}

@@ -43,7 +43,10 @@ func (o *option) synopsis() string {
 	if o.short != "" {
 		text = "-" + o.short + ", --" + o.flag
 	}
-	if o.metavar != "" {
+	switch {
+	case o.bare != "":
+		text += "[=" + o.metavar + "]"
+	case o.metavar != "":
 		text += " <" + o.metavar + ">"
 	}
 	return text
@@ -51,9 +54,11 @@ func (o *option) synopsis() string {
 
 func (o *option) defaultNote() string {
 	switch {
+	case (o.initial == "false" || o.initial == "off") && o.isSwitch(): // as one expects
+		return ""
 	case o.derived != "":
 		return " [default: " + o.derived + "]"
-	case o.metavar != "" && o.initial != "":
+	case o.metavar != "" && o.initial != "", o.initial == "true" && o.isSwitch():
 		return " [default: " + o.initial + "]"
 	default:
 		return ""

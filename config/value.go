@@ -51,6 +51,12 @@ func (o *option) set(c *Config, text string) error {
 }
 
 func (o *option) choose(field *string, text string) error {
+	var on bool
+	if o.bare != "" && setBool(&on, text) == nil {
+		if text = "off"; on {
+			text = o.bare
+		}
+	}
 	for _, choice := range o.choices {
 		if text == choice {
 			*field = text
@@ -111,14 +117,17 @@ func (o *option) value(c *Config) any {
 		return append([]string{}, *field...)
 	case *map[string]Profile:
 		return profilesShown(*field)
+	case *map[string][]string:
+		return keysShown(*field)
 	default:
 		panic(fmt.Sprintf("config: option %s has type %T", o.path, field))
 	}
 }
 
+// isSwitch reports whether the flag may stand without a value.
 func (o *option) isSwitch() bool {
 	_, ok := o.field(&Config{}).(*bool)
-	return ok
+	return ok || o.bare != ""
 }
 
 func (o *option) isSecret() bool {
@@ -128,7 +137,7 @@ func (o *option) isSecret() bool {
 
 func (o *option) isList() bool {
 	switch o.field(&Config{}).(type) {
-	case *[]Conflict, *[]string, *map[string]Profile:
+	case *[]Conflict, *[]string, *map[string]Profile, *map[string][]string:
 		return true
 	default:
 		return false

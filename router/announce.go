@@ -178,7 +178,7 @@ func (s *Session) onQuery(b *batch, payload []byte) error {
 			if signals[signalKey{l.address, l.signal}] == nil {
 				res.add(wire.SignalInfo{
 					Address: []byte(l.address), Signal: l.signal,
-					HasDatatype: true, Datatype: []byte(datatypes[l.code]), HasAccess: true, Access: s.access(l.address),
+					HasDatatype: true, Datatype: []byte(wire.Value{Code: l.code}.TypeName()), HasAccess: true, Access: s.access(l.address),
 				})
 			}
 		}
@@ -186,9 +186,6 @@ func (s *Session) onQuery(b *batch, payload []byte) error {
 	res.send(true)
 	return nil
 }
-
-// datatypes names the value codes (section 2).
-var datatypes = [...]string{"null", "bool", "i8", "i16", "i32", "i64", "f32", "f64", "string", "bytes", "array", "map"}
 
 // live is a param that a query asks for.
 type live struct {

@@ -27,8 +27,10 @@ type batch struct {
 	ops      []bundleOp
 	locked   []*paramEntry // params of a piece of a snapshot
 	touched  []*Session
-	prompt   bool // its owner waits for no disk: see errBusy
-	counted  bool // its bundle has been run once, and found the disk busy
+	tally    tally       // what it has done since it last told
+	counts   *countShard // whom it tells
+	prompt   bool        // its owner waits for no disk: see errBusy
+	counted  bool        // its bundle has been run once, and found the disk busy
 	messages int
 	bytes    int // encoded
 	since    time.Time
@@ -45,6 +47,7 @@ func (r *Router) begin() *batch {
 }
 
 func (b *batch) clock(r *Router) {
+	b.tell()
 	b.since = time.Now()
 	b.wall = uint64(b.since.UnixMicro())
 	b.now = r.monotonic(b.since)
@@ -79,6 +82,7 @@ func (b *batch) pause() {
 
 // flush starts the flushers of the sessions that have got something to send.
 func (b *batch) flush() {
+	b.tell()
 	for i, s := range b.touched {
 		if s.wake != nil {
 			s.wake <- struct{}{} // never waits: a flusher is asked for once at a time

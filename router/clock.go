@@ -101,8 +101,9 @@ func (s *Session) checkLife(b *batch) {
 	}
 	if s.peer.Ping != nil && silent >= every && time.Duration(b.now-s.pinged.Load())*time.Microsecond >= every {
 		s.pinged.Store(b.now)
+		s.asked.Store(b.now)
 		s.out.Lock()
-		s.queueLocked(b, s.peer.Ping)
+		s.queueRawLocked(b, s.peer.Ping)
 		s.out.Unlock()
 	}
 }

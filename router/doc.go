@@ -24,12 +24,19 @@
 // lies within the rights of its session. What is shown unasked or by a QUERY, which may
 // reach further than the rights, is held against them address by address.
 //
+// # Looking on
+//
+// Who looks on pulls (observe*.go, package monitor): there is nothing that he must take, and
+// so nothing that he can hold up. What is counted for him is added up where a lock or a
+// goroutine has it to itself anyway, and told once a batch (count.go).
+//
 // # Lock order
 //
 // Outermost first. Never two of one kind, but for params: those of a bundle are locked
 // in address order, and a piece of a snapshot that holds some only tries for more. No
 // lock is held across I/O.
 //
+//	Router.census         what was found when the sessions were last gone through
 //	guest.mu              what a session that pairs is let in with; pairing's own below it
 //	Router.bundles        a bundle in the making; snapshots share it
 //	param.Table shard     find, create, remove
@@ -40,6 +47,6 @@
 //	subs.Table, routes    matching
 //	Session.out           the outbox and what belongs to it
 //	the table's calendar and memory; Router.sessions, schedule, announced,
-//	deferred, welcoming, pending, changes, guesses, forgeable, endings; Session.rates;
-//	routes' shards: leaves, nothing is locked inside them
+//	deferred, welcoming, pending, changes, guesses, forgeable, endings, bans;
+//	Session.rates, subsMu, tap; routes' shards: leaves, nothing is locked inside them
 package router

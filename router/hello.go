@@ -68,8 +68,12 @@ func (s *Session) judge(b *batch, token []byte) {
 		return
 	}
 	s.admit(grant)
+	if s.endBanned(b) {
+		return
+	}
 	s.welcome(b, "")
 	s.join(b)
+	s.endBanned(b)  // if it has been banned since
 	s.endRevoked(b) // if a reload has put its token on the deny list since it was judged
 	s.firstSnapshot(b)
 }
@@ -89,6 +93,7 @@ func (s *Session) welcome(b *batch, token string) {
 // always the first frame.
 func (s *Session) join(b *batch) {
 	s.router.sessions.greet(s)
+	s.countJoined()
 	if s.token != nil {
 		s.router.expiries.note(s.token.expires) // from now on the clock finds it
 	}

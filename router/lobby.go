@@ -198,6 +198,9 @@ func (g *guest) enter(b *batch) {
 	if access == nil || !g.letIn(b, access) {
 		return // revoked meanwhile, which the next look finds
 	}
+	if s.endBanned(b) {
+		return
+	}
 	r.sessions.greet(s)
 	s.firstSnapshot(b)
 	for _, p := range g.lobby.parked {
@@ -207,6 +210,8 @@ func (g *guest) enter(b *batch) {
 	}
 	g.lobby.parked = nil
 	s.waiting.Store(false)
+	s.countJoined()
 	g.endOver(b, since)
+	s.endBanned(b) // if it has been banned since
 	r.log.Info("session let in", s.attrs("profile", access.Profile)...)
 }

@@ -50,6 +50,9 @@ func (s *Session) pair(b *batch, token []byte) bool {
 	case s.peer.Foreign:
 		return false // nor may it guess at a PIN
 	}
+	if text == "" && s.endBanned(b) {
+		return true // before it knocks: each time it came back the operator would hear it
+	}
 	g := &guest{s: s}
 	g.mu.Lock() // what changes meanwhile is looked at behind WELCOME
 	defer g.mu.Unlock()
@@ -80,6 +83,7 @@ func (g *guest) receive(b *batch, v *pairing.Visit) {
 	g.visit, s.guest = v, g
 	s.waiting.Store(true)
 	s.welcome(b, "")
+	s.router.counts.crowd.Add(1)
 	s.respond(b, wire.Fire, wire.BeginSnapshot)
 	s.router.log.Debug("session waits to be let in", s.attrs("request", v.Status().ID)...)
 	g.look(b)
@@ -90,7 +94,7 @@ func (g *guest) receive(b *batch, v *pairing.Visit) {
 func (g *guest) admit(b *batch, a *pairing.Access, token *pairing.Token, since uint64) {
 	s := g.s
 	s.guest = g
-	if !g.letIn(b, a) {
+	if !g.letIn(b, a) || s.endBanned(b) {
 		return
 	}
 	text := ""
@@ -101,6 +105,7 @@ func (g *guest) admit(b *batch, a *pairing.Access, token *pairing.Token, since u
 	s.welcome(b, text)
 	s.join(b)
 	g.endOver(b, since)
+	s.endBanned(b) // if it has been banned since
 	s.firstSnapshot(b)
 }
 

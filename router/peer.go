@@ -54,7 +54,9 @@ func (p *Peer) datagrams() bool { return p.MaxFrame > 0 }
 // the client waits for it. out must be locked.
 func (s *Session) answerLocked(b *batch, frame []byte) {
 	if s.peer.tooLarge(frame) {
-		frame = s.refusal(b, frame, 1)
+		s.countDroppedLocked(b, 1)
+		s.queueErrorLocked(b, s.refusal(frame, 1))
+		return
 	}
 	s.queueLocked(b, frame)
 }
@@ -62,14 +64,15 @@ func (s *Session) answerLocked(b *batch, frame []byte) {
 // refuseLocked tells the client of frames that are too large for it, at the first one and
 // then now and then (as section 9 has it for what is dropped). out must be locked.
 func (s *Session) refuseLocked(b *batch, frame []byte) {
+	s.countDroppedLocked(b, 1)
 	if n := s.out.refusals.add(1, b.now); n > 0 {
-		s.queueLocked(b, s.refusal(b, frame, n))
+		s.queueErrorLocked(b, s.refusal(frame, n))
 	}
 }
 
-// refusal encodes ERROR 503 for n frames too large for the client, with the address of
+// refusal makes ERROR 503 for n frames too large for the client, with the address of
 // the last, so that it knows what it is missing.
-func (s *Session) refusal(b *batch, frame []byte, n int) []byte {
+func (s *Session) refusal(frame []byte, n int) wire.ErrorMessage {
 	m := wire.ErrorMessage{Code: wire.CodeOverloaded}
 	payload := frame[wire.HeaderSize:] // the router sends no timestamp in the header
 	m.Message = fmt.Appendf(nil, "%v of %d bytes is over the %d that a frame to this client may have: not sent",
@@ -80,7 +83,7 @@ func (s *Session) refusal(b *batch, frame []byte, n int) []byte {
 	if addr := subject(payload); len(addr) > 0 && len(addr) <= address.MaxLength {
 		m.Address, m.HasAddress = addr, true
 	}
-	return s.alone(b, m)
+	return m
 }
 
 // subject returns the address that a message of the router is about, nil if there is

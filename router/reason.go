@@ -35,6 +35,10 @@ const (
 	ReasonPairingLocked  // too many wrong PINs
 	ReasonPairingBusy    // too many wait to be let in, or one of them asks too much
 	ReasonRightsChanged  // the device has other rights now, and has to connect again
+
+	// What the operator has asked for while looking on.
+	ReasonDisconnected // may come again at once
+	ReasonBanned       // kept out until the router restarts
 )
 
 // reasons holds, for each reason, its label, the WebSocket close code that goes
@@ -73,6 +77,9 @@ var reasons = [...]struct {
 	ReasonPairingLocked:  {"pairing_locked", 4429, "too many wrong PINs: the operator has to unlock them"},
 	ReasonPairingBusy:    {"pairing_busy", 4429, "too many wait to be let in"},
 	ReasonRightsChanged:  {"rights_changed", 1012, "the rights of this device have changed: connect again"},
+
+	ReasonDisconnected: {"disconnected", 1001, "the operator has ended this connection"},
+	ReasonBanned:       {"banned", 1008, "banned by the operator until the router restarts"},
 }
 
 // String returns the label used in logs and metrics.

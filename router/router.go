@@ -98,6 +98,10 @@ type Router struct {
 	expiries  expiries
 	refusals  refusals
 	endings   endings
+	counts    counts
+	census    census
+	bans      bans
+	operator  *Session // writes what the operator has asked for; nobody is connected as it
 
 	lastSession      atomic.Uint64
 	lastSubscription atomic.Uint64
@@ -135,7 +139,8 @@ func New(o Options) (*Router, error) {
 	}
 	r.params = param.New(r.paramGone)
 	r.pending.init()
-	r.batches.New = func() any { return new(batch) }
+	r.batches.New = func() any { return &batch{counts: r.counts.shard()} }
+	r.operator = newOperator(r)
 	r.sessions.init()
 	r.connected.init()
 	r.told.init()

@@ -38,16 +38,31 @@ func (c *notice) add(n int, now int64) int {
 	return n
 }
 
-// queueLocked appends a frame that must not be lost. out must be locked.
-func (s *Session) queueLocked(b *batch, frame []byte) {
+// queueLocked appends a frame that must not be lost, and reports whether it has. out must be
+// locked.
+func (s *Session) queueLocked(b *batch, frame []byte) bool {
 	if s.out.closing != ReasonNone {
-		return
+		return false
 	}
 	if s.peer.tooLarge(frame) {
 		s.refuseLocked(b, frame)
-		return
+		return false
 	}
 	if !s.out.queue.Append(frame) {
+		s.overflowLocked(b)
+		return false
+	}
+	s.countOutLocked(b, 1, len(frame)-s.peer.Framing.overhead(frame))
+	s.wakeLocked(b)
+	return true
+}
+
+// queueRawLocked is queueLocked for what is the transport's own, and counts as no message.
+func (s *Session) queueRawLocked(b *batch, raw []byte) {
+	if s.out.closing != ReasonNone {
+		return
+	}
+	if !s.out.queue.Append(raw) {
 		s.overflowLocked(b)
 		return
 	}
@@ -66,23 +81,27 @@ func (s *Session) wakeLocked(b *batch) {
 // is given up: it would never be read.
 func (s *Session) overflowLocked(b *batch) {
 	s.out.queue.Clear()
-	s.out.queue.Append(s.overloaded(b, "%d bytes wait for this client, which does not read them: connection closed", outbox.Hard))
+	s.countGivenUpLocked(b)
+	s.countDroppedLocked(b, 1) // what there was no room for
+	s.queueOverloadedLocked(b, "%d bytes wait for this client, which does not read them: connection closed", outbox.Hard)
 	s.closeLocked(b, ReasonSlow)
 }
 
-// overloaded encodes an ERROR 503. Its buffer is its own: those of the batch may hold
-// what is just being delivered.
-func (s *Session) overloaded(b *batch, format string, args ...any) []byte {
-	return s.alone(b, wire.ErrorMessage{Code: wire.CodeOverloaded, Message: fmt.Appendf(nil, format, args...)})
+// queueOverloadedLocked queues an ERROR 503. out must be locked.
+func (s *Session) queueOverloadedLocked(b *batch, format string, args ...any) {
+	s.queueErrorLocked(b, wire.ErrorMessage{Code: wire.CodeOverloaded, Message: fmt.Appendf(nil, format, args...)})
 }
 
-// alone encodes an ERROR in a buffer of its own.
-func (s *Session) alone(b *batch, m wire.ErrorMessage) []byte {
+// queueErrorLocked queues an ERROR. Its buffer is its own: those of the batch may hold what is
+// just being delivered. out must be locked.
+func (s *Session) queueErrorLocked(b *batch, m wire.ErrorMessage) {
 	var p packet
 	if b.encode(&p, wire.Fire, func(dst []byte) []byte { return wire.AppendError(dst, m) }) != nil {
-		return nil // cannot be: the text is short
+		return // cannot be: the text is short
 	}
-	return p.bytes(s.peer.Framing)
+	if s.queueLocked(b, p.bytes(s.peer.Framing)) {
+		s.countErrorLocked(b, &m)
+	}
 }
 
 // deliver queues a signal for a subscriber.
@@ -107,7 +126,11 @@ func (s *Session) deliverLocked(b *batch, frame []byte, u urgency) {
 		s.refuseLocked(b, frame)
 		return
 	}
-	if n := s.out.queue.AppendLossy(frame); n > 0 {
+	before, overhead := s.out.queue.Len(), s.peer.Framing.overhead(frame)
+	n := s.out.queue.AppendLossy(frame)
+	// Those dropped have a header as long as this one has, near enough.
+	s.countOutLocked(b, 1-n, s.out.queue.Len()-before-(1-n)*overhead)
+	if n > 0 {
 		s.droppedLocked(b, n)
 	}
 	s.wakeLocked(b)
@@ -115,8 +138,9 @@ func (s *Session) deliverLocked(b *batch, frame []byte, u urgency) {
 
 // droppedLocked counts dropped messages, and tells the client of them now and then.
 func (s *Session) droppedLocked(b *batch, n int) {
+	s.countDroppedLocked(b, n)
 	if n = s.out.drops.add(n, b.now); n > 0 {
-		s.queueLocked(b, s.overloaded(b, "%d messages dropped: this client reads too slowly", n))
+		s.queueOverloadedLocked(b, "%d messages dropped: this client reads too slowly", n)
 	}
 }
 
@@ -209,6 +233,7 @@ func (s *Session) flush() {
 			}
 		}
 		buf := o.queue.Take()
+		o.flow.waiting, o.flow.waitingBytes = 0, 0
 		if o.room != nil {
 			o.room.Broadcast()
 		}

@@ -71,20 +71,26 @@ type Session struct {
 	rights  *auth.Rights
 	token   *token // nil for a session that needs none
 	greeted atomic.Bool
-	said    atomic.Bool // HELLO has come
-	waiting atomic.Bool // in the lobby: rights and token are not there yet, and become so before this is false again
-	guest   *guest      // what it has to do with pairing, nil = nothing
-	warned  atomic.Bool // that its scheduled bundles are not run
-	batch   *batch      // nil while idle
-	subs    map[subKey]*subscription
-	deep    int // segments behind a ** in all of subs
+	said    atomic.Bool              // HELLO has come
+	waiting atomic.Bool              // in the lobby: rights and token are not there yet, and become so before this is false again
+	guest   *guest                   // what it has to do with pairing, nil = nothing
+	warned  atomic.Bool              // that its scheduled bundles are not run
+	batch   *batch                   // nil while idle
+	subs    map[subKey]*subscription // changed with subsMu held, for those who look on
+	deep    int                      // segments behind a ** in all of subs
 	rate    bucket
 	allowed allowed
 	bundle  *commit // the last bundle at commit, or nil
+	in      inflow
 
 	ending atomic.Bool  // closing is or will be set: what still comes in is passed over
 	heard  atomic.Int64 // µs, monotonic, of the last sign of life
 	pinged atomic.Int64 // µs, monotonic, of the last ping
+	asked  atomic.Int64 // the same, 0 once it is answered
+	trip   atomic.Int64 // µs, that the last answer to a ping took; 0 = not known
+
+	subsMu sync.Mutex
+	tap    atomic.Pointer[tap] // somebody looks at what it sends; nil = nobody
 
 	gestures gestures
 	rates    rates
@@ -106,10 +112,11 @@ type out struct {
 	burst    burst         // of snapshots, in datagrams
 	dirty    owed          // params that have changed while the client was slow
 	filters  map[string]*filter
-	deferred []*filter  // those that hold a message back
-	heldBack int        // bytes of signals held back
-	drops    notice     // of messages dropped, because the client is slow
-	refusals notice     // of messages not sent, because they are too large for it
+	deferred []*filter // those that hold a message back
+	heldBack int       // bytes of signals held back
+	drops    notice    // of messages dropped, because the client is slow
+	refusals notice    // of messages not sent, because they are too large for it
+	flow     outflow
 	room     *sync.Cond // the reader waits for room in the queue; nil while it never has
 }
 
@@ -146,9 +153,11 @@ func (s *Session) Receive(data []byte) {
 			}
 			return
 		}
+		s.countIn(b, len(data)-len(rest))
 		s.dispatch(b, f)
 		if b.next(s.router) {
 			s.heard.Store(b.now)
+			s.in.show()
 		}
 		if data = rest; len(data) == 0 {
 			return
@@ -160,12 +169,34 @@ func (s *Session) Receive(data []byte) {
 func (s *Session) Idle() {
 	if b := s.batch; b != nil {
 		s.batch = nil
+		s.in.show()
 		b.finish(s.router)
 	}
 }
 
 // Alive counts a sign of life that is no message, such as a WebSocket pong.
 func (s *Session) Alive() { s.heard.Store(s.router.monotonic(time.Now())) }
+
+// Pong counts the answer to a Peer.Ping that is no message, and how long it took.
+func (s *Session) Pong() {
+	now := s.router.monotonic(time.Now())
+	s.heard.Store(now)
+	s.answered(now)
+}
+
+// Trip says how long the way there and back takes, as the transport has found out.
+func (s *Session) Trip(d time.Duration) {
+	if d > 0 {
+		s.trip.Store(max(d.Microseconds(), 1))
+	}
+}
+
+// answered times the answer to a ping.
+func (s *Session) answered(now int64) {
+	if asked := s.asked.Swap(0); asked != 0 {
+		s.trip.Store(max(now-asked, 1))
+	}
+}
 
 // Limit returns how many bytes of payload the next message may have.
 func (s *Session) Limit() int {
@@ -182,7 +213,7 @@ func (s *Session) Control(raw []byte) {
 	b := s.router.begin()
 	s.out.Lock()
 	if s.greeted.Load() || s.out.queue.Len() == 0 {
-		s.queueLocked(b, raw)
+		s.queueRawLocked(b, raw)
 	}
 	s.out.Unlock()
 	b.finish(s.router)
@@ -206,17 +237,19 @@ func (s *Session) Fail(r Reason, code wire.Code, message string) {
 	b.finish(s.router)
 }
 
-// end ends the session after an ERROR, unless it is ending already.
-func (s *Session) end(b *batch, r Reason, code wire.Code, message string) {
+// end ends the session after an ERROR, and reports false if it is ending already.
+func (s *Session) end(b *batch, r Reason, code wire.Code, message string) bool {
 	m := wire.ErrorMessage{Code: code, Message: []byte(message)}
 	err := b.encode(&b.reply, wire.Fire, func(dst []byte) []byte { return wire.AppendError(dst, m) })
 	s.out.Lock()
-	if err == nil { // always: the texts are short
-		s.queueLocked(b, b.reply.bytes(s.peer.Framing))
+	goesOn := s.out.closing == ReasonNone
+	if err == nil && s.queueLocked(b, b.reply.bytes(s.peer.Framing)) { // err is always nil: the texts are short
+		s.countErrorLocked(b, &m)
 	}
 	s.closeLocked(b, r)
 	s.out.Unlock()
 	s.logRefused(&m)
+	return goesOn
 }
 
 // Closed ends the session after its connection has: the reader calls it last.
@@ -242,7 +275,9 @@ func (s *Session) Closed(r Reason) {
 	for _, sub := range s.subs {
 		s.router.subs.Remove(sub.pattern, sub)
 	}
+	s.subsMu.Lock()
 	s.subs = nil
+	s.subsMu.Unlock()
 	s.releaseLocks()
 	s.cancelGestures(b)
 	s.router.announced.drop(s)
@@ -255,6 +290,7 @@ func (s *Session) Closed(r Reason) {
 	}
 	b.finish(s.router)
 	s.router.sessions.remove(s)
+	s.countGone()
 	if s.over != nil {
 		close(s.over)
 	}
@@ -357,6 +393,9 @@ func (s *Session) dispatch(b *batch, f wire.Frame) {
 	if b.trace {
 		s.trace(f, payload)
 	}
+	if t := s.tap.Load(); t != nil {
+		s.note(t, b, payload)
+	}
 	if !s.greeted.Load() {
 		s.greet(b, payload)
 		return
@@ -390,7 +429,9 @@ func (s *Session) dispatch(b *batch, f wire.Frame) {
 		err = s.onReplay(b, payload)
 	case wire.TypeHello:
 		s.fail(b, wire.CodeBadFrame, nil, "HELLO a second time: the session goes on as it is")
-	case wire.TypeWelcome, wire.TypeSnapshot, wire.TypeAck, wire.TypeError, wire.TypeResult, wire.TypePong:
+	case wire.TypePong:
+		s.answered(b.now)
+	case wire.TypeWelcome, wire.TypeSnapshot, wire.TypeAck, wire.TypeError, wire.TypeResult:
 		// No client has business sending these: ignored (section 5).
 	default:
 		err = wire.Check(payload) // says that there is no such type
@@ -452,7 +493,17 @@ func (s *Session) fail(b *batch, code wire.Code, addr []byte, message string) {
 	if len(addr) > 0 && len(addr) <= address.MaxLength {
 		m.Address, m.HasAddress = addr, true
 	}
-	s.respond(b, wire.Fire, func(dst []byte) []byte { return wire.AppendError(dst, m) })
+	if err := b.encode(&b.reply, wire.Fire, func(dst []byte) []byte { return wire.AppendError(dst, m) }); err != nil {
+		s.failErr(b, nil, err)
+		return
+	}
+	s.out.Lock()
+	if frame := b.reply.bytes(s.peer.Framing); s.peer.tooLarge(frame) {
+		s.answerLocked(b, frame) // with an ERROR that is shorter
+	} else if s.queueLocked(b, frame) {
+		s.countErrorLocked(b, &m)
+	}
+	s.out.Unlock()
 	s.logRefused(&m)
 }
 

@@ -186,6 +186,7 @@ func (s *Session) apply(b *batch, p *paramEntry, exists bool, m *wire.Set) {
 	}
 	b.value = wire.AppendWideValue(b.value[:0], m.Value)
 	p.Store(b.value, s.id, b.wall)
+	b.tally.writes++
 	p.Timeline = false
 	if m.HasTTL {
 		p.SetTTL(m.TTL)

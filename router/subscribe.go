@@ -105,10 +105,12 @@ func (s *Session) onSubscribe(b *batch, payload []byte) error {
 		s.out.pending++
 		s.out.Unlock()
 	}
+	s.subsMu.Lock()
 	if s.subs == nil {
 		s.subs = make(map[subKey]*subscription)
 	}
 	s.subs[key] = sub
+	s.subsMu.Unlock()
 	s.deep += sub.deep()
 	s.router.subs.Add(pattern, sub)
 	if old != nil {
@@ -133,7 +135,9 @@ func (s *Session) onUnsubscribe(payload []byte) error {
 	}
 	for key, sub := range s.subs {
 		if key.id == m.ID {
+			s.subsMu.Lock()
 			delete(s.subs, key)
+			s.subsMu.Unlock()
 			s.removeSubscription(sub)
 		}
 	}

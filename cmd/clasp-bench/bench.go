@@ -178,6 +178,18 @@ func (b *runner) try(ctx context.Context, w workload, at placement, relay bool) 
 			}
 			return start(at.server, addr, b.command(ctx, w, at, relay, addr, flags))
 		},
+		seated: func(ctx context.Context, on *seat, flags ...string) (*process, error) {
+			if b.profile != "" { // the engine inside clasp-bench has no dashboard
+				return nil, errors.ErrUnsupported
+			}
+			addr, err := freeAddress()
+			if err != nil {
+				return nil, err
+			}
+			cmd := b.command(ctx, w, at, relay, addr, flags)
+			on.of(cmd)
+			return start(at.server, addr, cmd)
+		},
 	})
 }
 

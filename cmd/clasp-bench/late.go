@@ -142,7 +142,7 @@ func (w *writers) write(start time.Time, stop <-chan struct{}) ackedRound {
 	var readers sync.WaitGroup
 	for i, l := range w.links {
 		first := w.next + uint64(i)
-		readers.Go(func() { round.latencies[i], errs[i] = takeSteady(l, w.sets, first, start) })
+		readers.Go(func() { round.latencies[i], errs[i] = takeSteady(l, w.sets, first, uint64(len(w.links)), start) })
 	}
 	err := w.send(start, stop)
 	if err != nil {
@@ -185,8 +185,8 @@ func (w *writers) send(start time.Time, stop <-chan struct{}) error {
 	}
 }
 
-// takeSteady reads the ACKs of one writer until its PONG.
-func takeSteady(l *link, sets numbered, number uint64, start time.Time) (latencies []time.Duration, err error) {
+// takeSteady reads the ACKs of one writer until its PONG: those of number and every step on.
+func takeSteady(l *link, sets numbered, number, step uint64, start time.Time) (latencies []time.Duration, err error) {
 	for {
 		p, err := l.next()
 		switch {
@@ -198,7 +198,7 @@ func takeSteady(l *link, sets numbered, number uint64, start time.Time) (latenci
 			if err = sets.checkAck(p, number); err == nil {
 				meant := time.Duration(len(latencies)) * lateEvery
 				latencies = append(latencies, time.Since(start)-meant)
-				number += lateWriters
+				number += step
 			}
 		}
 		if err != nil {

@@ -32,9 +32,9 @@ func start(cores []int, addr string, cmd *exec.Cmd) (*process, error) {
 	p := &process{addr: addr, cmd: cmd, said: new(tail), gone: make(chan struct{})}
 	cmd.Stderr = p.said
 	// No setting of whoever runs this may change what is measured.
-	cmd.Env = append(slices.DeleteFunc(os.Environ(), func(variable string) bool {
+	cmd.Env = append(append(slices.DeleteFunc(os.Environ(), func(variable string) bool {
 		return strings.HasPrefix(variable, "CLASP_") || strings.HasPrefix(variable, "GO")
-	}), "GOMAXPROCS="+strconv.Itoa(len(cores)))
+	}), "GOMAXPROCS="+strconv.Itoa(len(cores))), cmd.Env...)
 	if err := startOn(cores, cmd); err != nil {
 		return nil, fmt.Errorf("start %s: %w", cmd.Path, err)
 	}

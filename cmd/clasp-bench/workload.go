@@ -41,9 +41,12 @@ const (
 	millis    unit = "ms"
 	kib       unit = "KiB"
 	byteUnit  unit = "B"
-	percent   unit = "%"
-	ratio     unit = "×"
-	messages  unit = "" // so many
+
+	kibPerSecond unit = "KiB/s"
+
+	percent  unit = "%"
+	ratio    unit = "×"
+	messages unit = "" // so many
 )
 
 // scale is how much of everything a run uses.
@@ -56,17 +59,19 @@ type scale struct {
 	active      int           // params that workload persist writes
 	pause       time.Duration // until a router has written them, two of its intervals
 	params      int           // of the workloads that are about many
+	lookedAt    int           // clients, and
+	seen        int           // params that a dashboard shows
 }
 
 var (
-	fullScale  = scale{subscribers: 100, idle: 10_000, settle: 10 * time.Second, starts: 10, active: 10_000, pause: 2 * time.Second, params: 1_000_000}
-	quickScale = scale{duration: 300 * time.Millisecond, subscribers: 20, idle: 200, settle: time.Second, starts: 3, active: 1_000, pause: 100 * time.Millisecond, params: 20_000}
+	fullScale  = scale{subscribers: 100, idle: 10_000, settle: 10 * time.Second, starts: 10, active: 10_000, pause: 2 * time.Second, params: 1_000_000, lookedAt: 1000, seen: 100_000}
+	quickScale = scale{duration: 300 * time.Millisecond, subscribers: 20, idle: 200, settle: time.Second, starts: 3, active: 1_000, pause: 100 * time.Millisecond, params: 20_000, lookedAt: 50, seen: 5000}
 )
 
 // words fills in what a title says of the scale.
 func (s scale) words(title string) string {
 	return strings.NewReplacer("{subscribers}", fmt.Sprint(s.subscribers), "{idle}", fmt.Sprint(s.idle),
-		"{active}", fmt.Sprint(s.active), "{params}", fmt.Sprint(s.params)).Replace(title)
+		"{active}", fmt.Sprint(s.active), "{params}", fmt.Sprint(s.params), "{lookedAt}", fmt.Sprint(s.lookedAt), "{seen}", fmt.Sprint(s.seen)).Replace(title)
 }
 
 var workloads = []workload{
@@ -140,6 +145,19 @@ var workloads = []workload{
 		rows: []row{{title: "median start", unit: millis, target: 100}},
 	},
 	{
+		name: "tui", title: "--tui at 200x50, {lookedAt} clients, {seen} params, and without it", run: runTUI,
+		rows: []row{
+			{title: "median start to the first screen", unit: millis, target: 150},
+			{title: "SETs acknowledged without it", unit: perSecond},
+			{title: "SETs acknowledged with it", unit: perSecond},
+			{title: "with over without", unit: percent, target: 95, atLeast: true},
+			{title: "its CPU at 20,000 changes/s, of a core", unit: percent, target: 10},
+			{title: "CPU of clasp tui instead, of a core", unit: percent, target: 10},
+			{title: "its memory (RSS)", unit: kib, target: 31250},
+			{title: "to the terminal at 20,000 changes/s", unit: kibPerSecond},
+		},
+	},
+	{
 		name: "durable", title: "SET at commit, each client waits for its ACK", disk: true, run: runDurable,
 		rows: []row{
 			{title: "1 client", unit: perSecond, target: 2000, atLeast: true},
@@ -199,6 +217,8 @@ type rig struct {
 	// start starts the server under test, with these flags of it besides those that all
 	// have. The caller stops it.
 	start func(ctx context.Context, flags ...string) (*process, error)
+	// seated is start on a terminal.
+	seated func(ctx context.Context, on *seat, flags ...string) (*process, error)
 	// relay says that it is the relay instead of a router.
 	relay bool
 	// way is what a router is reached by.

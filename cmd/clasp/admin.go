@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/clasp-studio/clasp/router/admin"
+	"github.com/clasp-studio/clasp/router/monitor/remote"
 )
 
 const reloadRoute = "POST /reload"
@@ -31,6 +32,7 @@ func (s *server) openAdmin() {
 	mux.HandleFunc(reloadRoute, s.serveReload)
 	at, port := addressOf(s.running.Bind), portOfAddr(s.ws.Addr()) // with port 0 another one than was asked for
 	(&pairingAdmin{s.router, s.devices, func(secret string) ([]linkView, error) { return inviteLinks(at, port, s.certs, secret) }}).routes(mux)
+	remote.Routes(mux, s.watched, s.watched.start)
 	opened, err := admin.Listen(port, mux, s.log.Logger)
 	if err != nil {
 		if s.noAdmin != err.Error() {

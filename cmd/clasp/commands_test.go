@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"os/exec"
@@ -16,6 +17,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/clasp-studio/clasp/tui"
 )
 
 // claspCommand prepares the program in a directory of its own, with no configuration file and no CLASP_ variable but those
@@ -65,7 +68,7 @@ func TestServerHelp(t *testing.T) {
 		if initial != "off" && initial != "" {
 			want = "[default: " + initial + "]"
 		}
-		shown := regexp.MustCompile(`(?m)^ +(?:-\w, )?` + flag + `(?: .*)?$`).FindString(help)
+		shown := regexp.MustCompile(`(?m)^ +(?:-\w, )?` + flag + `(?:[ \[].*)?$`).FindString(help)
 		if shown == "" {
 			t.Errorf("%s is not in the help", flag)
 		} else if got := regexp.MustCompile(`\[default: .*\]$`).FindString(shown); got != want {
@@ -131,25 +134,13 @@ func TestVersion(t *testing.T) {
 	}
 }
 
-// TestUnavailable: an option whose feature is not in this build yet is refused on one line that names it.
-func TestUnavailable(t *testing.T) {
-	for _, test := range []struct{ args, want string }{
-		{"--tui", "the dashboard (--tui)"},
-	} {
-		t.Run(test.args, func(t *testing.T) {
-			stdout, stderr, code := clasp(t, nil, append([]string{"server", "--port", "0"}, strings.Fields(test.args)...)...)
-			want := "clasp: this build does not have " + test.want + " yet; leave out what asks for it\n"
-			if code != 78 || stderr != want || stdout != "" {
-				t.Errorf("exit code %d, stdout %q, stderr\n%swant 78,\n%s", code, stdout, stderr, want)
-			}
-		})
-	}
-}
-
 func TestConfigurationErrors(t *testing.T) {
 	dir := t.TempDir()
 	bad := filepath.Join(dir, "bad.yaml")
 	write(t, bad, "server:\n  prot: 1\n  port: x\n")
+	keys := filepath.Join(dir, "keys.yaml")
+	write(t, keys, "server:\n  port: 0\n  tui:\n    keys: {fly: [f]}\n")
+	noFlying := keys + ":4:11: server.tui.keys: " + fmt.Sprint(tui.CheckKeys(map[string][]string{"fly": {"f"}})) + "\n"
 	for _, test := range []struct {
 		args    string
 		environ []string
@@ -163,6 +154,9 @@ func TestConfigurationErrors(t *testing.T) {
 		{"server --port 0", []string{"CLASP_LOG_LEVEL=loud"}, "CLASP_LOG_LEVEL: \"loud\" is not one of error, warn, info, debug, trace\n"},
 		{"config print", []string{"CLASP_PORT=x", "CLASP_PROT=1"}, "warning: environment variable CLASP_PROT is no option and was ignored, did you mean CLASP_PORT?\n" +
 			"CLASP_PORT: \"x\" is not a whole number\n"},
+		{"server -c " + keys, nil, noFlying},
+		{"config validate " + keys, nil, noFlying},
+		{"config print -c " + keys, nil, noFlying},
 		{"server --quic", nil, "--quic: QUIC needs TLS: give a certificate and a key (--tls-cert and --tls-key), or leave QUIC out\n"},
 		{"server --mdns --udp --tcp --quic --tls-cert c --tls-key k --udp-port 9 --quic-port 7331 --tcp-port 7330", nil,
 			"--tcp-port: port 7330 cannot serve both WebSocket (--port) and TCP (--tcp-port): change one of them\n" +

@@ -100,9 +100,6 @@ func validateConfig(cmd *cobra.Command, given config.Given, strict bool) error {
 			notes = append(notes, problem.String())
 		}
 	}
-	if lacking := loaded.Unavailable(); lacking != "" {
-		notes = append(notes, lacking)
-	}
 	for _, note := range notes {
 		_, _ = fmt.Fprintf(cmd.ErrOrStderr(), "note: %s\n", note)
 	}
@@ -151,7 +148,7 @@ func loadConfig(stderr io.Writer, given config.Given) (*config.Loaded, error) {
 	if err != nil {
 		return loaded, reportProblems(stderr, err)
 	}
-	if problems := pairingProblems(loaded); len(problems) > 0 {
+	if problems := append(pairingProblems(loaded), keyProblems(loaded)...); len(problems) > 0 {
 		return loaded, reportProblems(stderr, problems)
 	}
 	return loaded, nil

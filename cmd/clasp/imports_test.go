@@ -27,9 +27,9 @@ var arrows = map[string][]string{
 	"/assets":  {},
 	"/config":  {"/router/address", "/router/sites", "/router/smallfile", "go.yaml.in/yaml/v3"},
 	"/pairing": {"/router/address", "/router/store", "go.etcd.io/bbolt", "golang.org/x/text/unicode/norm"},
-	"/tui":     {},
+	"/tui":     {"/config", "/pairing", "/router/monitor", "charm.land/bubbles/v2/key", "charm.land/bubbletea/v2", "github.com/charmbracelet/x/ansi", "golang.org/x/sys/unix", "golang.org/x/term"},
 
-	"/router":                            {"/pairing", "/router/address", "/router/auth", "/router/outbox", "/router/param", "/router/store", "/router/subs", "/router/wire"},
+	"/router":                            {"/pairing", "/router/address", "/router/auth", "/router/monitor", "/router/outbox", "/router/param", "/router/store", "/router/subs", "/router/wire"},
 	"/router/address":                    {},
 	"/router/admin":                      {},
 	"/router/auth":                       {"/router/address", "github.com/golang-jwt/jwt/v5"},
@@ -39,6 +39,8 @@ var arrows = map[string][]string{
 	"/router/internal/datagram":          {"golang.org/x/net/ipv4", "golang.org/x/sys/unix", "golang.org/x/sys/windows"},
 	"/router/internal/kit":               {"/router", "/router/client", "/router/wire"}, // for tests
 	"/router/metrics":                    {"github.com/prometheus/client_golang/prometheus", "github.com/prometheus/client_golang/prometheus/collectors", "github.com/prometheus/client_golang/prometheus/promhttp"},
+	"/router/monitor":                    {"/pairing", "/router/address", "golang.org/x/text/width"},
+	"/router/monitor/remote":             {"/router/admin", "/router/monitor"},
 	"/router/outbox":                     {},
 	"/router/param":                      {"github.com/tidwall/btree"},
 	"/router/pairweb":                    {"/assets", "/pairing"},

@@ -38,6 +38,7 @@ type optional struct {
 
 	mu     sync.Mutex
 	socket socket // nil while it is not open
+	failed error  // why it could not be opened when that was last tried, in words
 }
 
 func (o *optional) address() string { return net.JoinHostPort(o.bind, strconv.Itoa(o.port)) }
@@ -81,12 +82,27 @@ func portOfAddr(a net.Addr) int {
 func (o *optional) try() error {
 	s, err := o.open(o.address())
 	if err != nil {
-		return err
+		err = listenError(err, o.network, o.bind, o.port, o.flag)
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.socket = s
-	return nil
+	if o.failed = err; err == nil {
+		o.socket = s
+	}
+	return err
+}
+
+// why says why it is not open, "" for one that is.
+func (o *optional) why() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	switch {
+	case o.socket != nil:
+		return ""
+	case o.failed != nil:
+		return o.failed.Error()
+	}
+	return "closed"
 }
 
 func (o *optional) close() error {
@@ -125,7 +141,7 @@ func (l *listeners) start() {
 	for _, o := range l.all {
 		if err := o.try(); err != nil {
 			l.log.Error("not listening: the router runs without it and tries again", "transport", o.name,
-				"error", listenError(err, o.network, o.bind, o.port, o.flag))
+				"error", err)
 			l.retrying.Go(func() { l.retry(o) })
 		}
 	}

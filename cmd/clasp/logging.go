@@ -12,6 +12,7 @@ import (
 
 	"github.com/clasp-studio/clasp/config"
 	"github.com/clasp-studio/clasp/router"
+	"github.com/clasp-studio/clasp/router/monitor"
 )
 
 // levelTrace is one step below slog's lowest.
@@ -31,7 +32,11 @@ type serverLog struct {
 	*slog.Logger
 	level  slog.LevelVar
 	output *logOutput
+	ring   *monitor.Ring // the last lines, for who looks on
 }
+
+// logRing is how many lines the ring holds: as many as one question may ask for.
+const logRing = monitor.MaxLogs
 
 // openLog opens the log that c describes; an empty file is stdout. What goes
 // wrong with the log itself is said on stderr.
@@ -50,7 +55,8 @@ func openLog(c config.Logging, stdout, stderr io.Writer) (*serverLog, error) {
 		return slog.New(slog.NewTextHandler(w, options))
 	}
 	l.output = startLogOutput(stdout, stderr, file, newLogger)
-	l.Logger = newLogger(l.output)
+	l.ring = monitor.NewRing(logRing)
+	l.Logger = slog.New(l.ring.Handler(newLogger(l.output).Handler()))
 	return l, nil
 }
 

@@ -7,6 +7,8 @@ import (
 	"io"
 	"log/slog"
 	"strings"
+	"sync/atomic"
+	"syscall"
 	"testing"
 
 	"github.com/clasp-studio/clasp/config"
@@ -90,5 +92,44 @@ func TestLogDrops(t *testing.T) {
 	}
 	if written < logQueue || dropped == 0 || written+dropped != total {
 		t.Errorf("%d lines written and %d said to be dropped, of %d", written, dropped, total)
+	}
+}
+
+// full takes nothing while it is full, like a disk.
+type full struct {
+	full atomic.Bool
+	bytes.Buffer
+}
+
+func (f *full) Write(p []byte) (int, error) {
+	if f.full.Load() {
+		return 0, syscall.ENOSPC
+	}
+	return f.Buffer.Write(p)
+}
+
+// TestLogFails: a line that could not be written counts as lost, and that it could not is known until one can.
+func TestLogFails(t *testing.T) {
+	out := new(full)
+	out.full.Store(true)
+	log, err := openLog(config.Logging{Level: "info", Format: "text"}, out, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	log.output.banner("no line of the log\n")
+	log.Info("one")
+	log.Info("two")
+	for range 2 { // the first may be done before the lines, and the second not before the first and what came with it
+		<-log.output.show(true)
+	}
+	if n, why := log.output.lost.Load(), log.output.broken.Load(); n != 2 || why == nil || *why != syscall.ENOSPC.Error() {
+		t.Errorf("%d lines lost, because of %v", n, why)
+	}
+	out.full.Store(false)
+	log.Info("three")
+	log.output.close()
+	<-log.output.done
+	if n, why := log.output.lost.Load(), log.output.broken.Load(); n != 2 || why != nil {
+		t.Errorf("%d lines lost, because of %v, when there is room again", n, why)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -24,11 +25,14 @@ const (
 // logOutput is an io.Writer of whole lines that never waits and never fails.
 type logOutput struct {
 	stdout, stderr io.Writer
-	report         *slog.Logger // of lines dropped; writes past the queue
+	report         *slog.Logger           // of lines dropped; writes past the queue
+	lost           atomic.Uint64          // lines that are written nowhere
+	broken         atomic.Pointer[string] // why lines cannot be written now; nil when they can
 
 	// Of the goroutine alone.
 	file     *os.File // nil for stdout
 	failing  bool     // stderr has been told
+	dark     bool     // stdout is the dashboard's: what is for it is left out
 	foot     string   // below the last line on stdout
 	footDown bool     // it is there now
 
@@ -43,6 +47,7 @@ type logOutput struct {
 type logBatch struct {
 	reopen  bool
 	file    *os.File
+	screen  *screen // nil leaves it
 	lines   []logLine
 	dropped int
 	foot    *foot // nil leaves it
@@ -53,6 +58,12 @@ type logBatch struct {
 type logLine struct {
 	text   []byte
 	banner bool // for stdout even if there is a file
+}
+
+// screen says whether stdout is there for lines.
+type screen struct {
+	on   bool
+	done chan struct{} // closed when it is as it says
 }
 
 // startLogOutput writes to file, nil for stdout. newLogger makes the logger of
@@ -82,6 +93,7 @@ func (o *logOutput) add(line logLine) {
 	defer o.mu.Unlock()
 	if len(o.batch.lines) >= logQueue {
 		o.batch.dropped++
+		o.lost.Add(1)
 		return
 	}
 	o.batch.lines = append(o.batch.lines, line)
@@ -98,6 +110,20 @@ func (o *logOutput) use(file *os.File) {
 	}
 	o.batch.reopen, o.batch.file = true, file
 	o.changed.Signal()
+}
+
+// show has stdout get its lines, or not while the dashboard is on it. Lines that still wait
+// may be treated either way; the channel is closed when it holds.
+func (o *logOutput) show(on bool) <-chan struct{} {
+	next := &screen{on, make(chan struct{})}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if before := o.batch.screen; before != nil {
+		close(before.done)
+	}
+	o.batch.screen = next
+	o.changed.Signal()
+	return next.done
 }
 
 // close writes what waits, for logFlush at most. What is logged after it is lost.
@@ -121,6 +147,10 @@ func (o *logOutput) run() {
 			o.closeFile()
 			o.file, o.failing = b.file, false
 		}
+		if b.screen != nil {
+			o.dark = !b.screen.on
+			close(b.screen.done)
+		}
 		for _, line := range b.lines {
 			o.put(line)
 		}
@@ -140,7 +170,7 @@ func (o *logOutput) run() {
 func (o *logOutput) next() logBatch {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	for !o.batch.reopen && len(o.batch.lines) == 0 && o.batch.foot == nil && !o.batch.end {
+	for !o.batch.reopen && o.batch.screen == nil && len(o.batch.lines) == 0 && o.batch.foot == nil && !o.batch.end {
 		o.changed.Wait()
 	}
 	b := o.batch
@@ -157,9 +187,12 @@ func (o *logOutput) closeFile() {
 // put writes one line. That this fails is said once, until it works again.
 func (o *logOutput) put(line logLine) {
 	w := o.stdout
-	if o.file != nil && !line.banner {
+	switch {
+	case o.file != nil && !line.banner:
 		w = o.file
-	} else {
+	case o.dark:
+		return
+	default:
 		o.liftFoot()
 	}
 	_, err := w.Write(line.text)
@@ -167,6 +200,16 @@ func (o *logOutput) put(line logLine) {
 		_, _ = fmt.Fprintf(o.stderr, "clasp: log lines are lost: %v\n", err)
 	}
 	o.failing = err != nil
+	if line.banner { // which is no line of the log
+		return
+	}
+	if err == nil {
+		o.broken.Store(nil)
+		return
+	}
+	o.lost.Add(1)
+	why := err.Error()
+	o.broken.Store(&why)
 }
 
 // writerFunc is a function as an io.Writer.

@@ -26,6 +26,8 @@ type devices struct {
 	audit    *auditLog
 	log      *slog.Logger
 	settings atomic.Pointer[pairing.Settings] // in force
+	moved    atomic.Uint64                    // with everything that happens about pairing
+	asks     atomic.Pointer[prompt]           // who is woken when somebody comes or goes, nil = nobody
 }
 
 // openDevices opens the file of the paired devices. Pairing needs one; without pairing one
@@ -53,6 +55,7 @@ func openDevices(c config.Config, id func() string, log *slog.Logger) (*devices,
 	})
 	switch {
 	case err == nil:
+		d.registry.OnKnock(d.knocked)
 		return d, nil
 	case settings.Enabled:
 		return nil, devicesError(err)
@@ -115,6 +118,14 @@ func (d *devices) configure(settings pairing.Settings) {
 	d.settings.Store(&settings)
 }
 
+// knocked is told when the list of those that wait has changed.
+func (d *devices) knocked() {
+	d.moved.Add(1)
+	if p := d.asks.Load(); p != nil {
+		p.wake()
+	}
+}
+
 // pairs reports whether new devices can be paired.
 func (d *devices) pairs() bool { return d.registry != nil && d.settings.Load().Enabled }
 
@@ -143,6 +154,7 @@ func (d *devices) announce() {
 // happened writes what has happened to the audit log, and what matters to whoever runs the
 // router to the other one.
 func (d *devices) happened(e pairing.Event) {
+	d.moved.Add(1)
 	d.audit.write(e)
 	level, text := slog.LevelDebug, e.What
 	switch e.What {

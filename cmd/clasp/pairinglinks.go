@@ -28,11 +28,10 @@ func inviteLinks(at netip.Addr, port int, certs *certificates, secret string) ([
 		host := net.JoinHostPort(address.String(), strconv.Itoa(port))
 		return linkView{URL: scheme + "://" + host + "/p#" + fragment, Card: card}
 	}
-	cards, err := discovery.Links(at)
+	cards, err := rankedCards(at)
 	if err != nil {
 		return nil, err
 	}
-	slices.SortStableFunc(cards, func(a, b discovery.Link) int { return cmp.Compare(cardRank(a), cardRank(b)) })
 	var links []linkView
 	for _, card := range cards {
 		for _, prefix := range card.Prefixes {
@@ -45,6 +44,17 @@ func inviteLinks(at netip.Addr, port int, certs *certificates, secret string) ([
 		links = append(links, link(at, ""))
 	}
 	return links, nil
+}
+
+// rankedCards are the network cards of a router that is bound to an address, the likeliest
+// first.
+func rankedCards(at netip.Addr) ([]discovery.Link, error) {
+	cards, err := discovery.Links(at)
+	if err != nil {
+		return nil, err
+	}
+	slices.SortStableFunc(cards, func(a, b discovery.Link) int { return cmp.Compare(cardRank(a), cardRank(b)) })
+	return cards, nil
 }
 
 // Ranks of network cards: a phone's way to the router is more likely the one before.

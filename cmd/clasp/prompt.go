@@ -65,7 +65,7 @@ func (s *server) openPrompt(stdin io.Reader, stdout io.Writer) {
 		keys = openKeyboard(stdin, stdout)
 	}
 	s.prompt = newPrompt(pairs, keys, s.log, portOfAddr(s.ws.Addr()))
-	pairs.OnKnock(s.prompt.wake)
+	s.devices.asks.Store(s.prompt)
 	go s.prompt.run()
 }
 

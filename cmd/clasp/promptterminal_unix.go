@@ -194,6 +194,7 @@ func (k *keyboard) obey(sig os.Signal) {
 
 // restoreTerminal makes the terminal what it was, for who ends the process without more ado.
 func restoreTerminal() {
+	restoreScreen()
 	if k := taken.Load(); k != nil {
 		k.mu.Lock()
 		defer k.mu.Unlock()

@@ -69,14 +69,20 @@ func TestReloadCommand(t *testing.T) {
 	if !subscribes(t, c, 1, "/one") || subscribes(t, c, 2, "/two") {
 		t.Error("the new limit is not in force")
 	}
+	file("  name: New\n  limits: {max_subscriptions: 2}\n  tui: {keys: {fly: [f]}}\n") // the next start would refuse it
+	if _, words, code := clasp(t, nil, "reload", "--port", port); code != 78 || !strings.Contains(words, `server.tui.keys: `) {
+		t.Errorf("keys of no action: exit code %d, %s", code, words)
+	}
+	results(2, 1)
+	file("  name: New\n  limits: {max_subscriptions: 1}\n")
 	expect(0, fmt.Sprintf(`\{"ok":true,"router":"[^"]+","address":"127.0.0.1:%s","pid":%d,"config":"[^"]+clasp.yaml","waiting":\["name"\]\}`+"\n", port, s.cmd.Process.Pid), "", "--json")
-	results(3, 0)
+	results(3, 1)
 	// Without --port it is the port that a router started here would have.
 	if out, words, code := clasp(t, []string{"CLASP_PORT=" + port}, "reload"); code != 0 {
 		t.Errorf("CLASP_PORT: exit code %d, %q, %q", code, out, words)
 	}
 	expect(2, "", `(?s:clasp: .*\[port socket\].*)`, "--socket", "/some/where")
-	results(4, 0)
+	results(4, 1)
 
 	file("  limits: {max_subscriptions: none}\n  owner: x\n")
 	expect(78, "", `\S+clasp.yaml:4:31: server.limits.max_subscriptions: "none" is not a whole number`+"\n"+
@@ -89,7 +95,7 @@ func TestReloadCommand(t *testing.T) {
 	if err := json.Unmarshal([]byte(out), &answer); err != nil || code != 78 || answer.OK || len(answer.Problems) != 2 || !strings.HasSuffix(answer.Problems[0].Where, ":4:31") {
 		t.Errorf("exit code %d, %v: %s", code, err, out)
 	}
-	results(4, 2)
+	results(4, 3)
 	if subscribes(t, c, 2, "/two") {
 		t.Error("a refused configuration has taken effect")
 	}

@@ -43,9 +43,6 @@ func (s *server) tryReload() (done reloaded, err error) {
 	next := loaded.Config
 	done.File = next.File
 	s.warn(loaded.Warnings)
-	if lacking := loaded.Unavailable(); err == nil && lacking != "" {
-		err = errors.New(lacking)
-	}
 	if gone := s.gone(loaded); err == nil && len(gone) > 0 {
 		err = gone
 	}
@@ -57,7 +54,7 @@ func (s *server) tryReload() (done reloaded, err error) {
 	}
 	who, warnings, problems := authOf(loaded)
 	s.warn(warnings)
-	if len(problems) > 0 {
+	if problems = append(problems, keyProblems(loaded)...); len(problems) > 0 {
 		return done, problems
 	}
 	useCertificate, warnings, problems := s.certs.prepare(loaded)
@@ -89,6 +86,7 @@ func (s *server) tryReload() (done reloaded, err error) {
 	done.Changed, done.Waiting = config.Changes(s.running, next, changed)
 	s.running, s.files = s.running.WithLive(next), files
 	s.running.File, s.filed, s.who = next.File, loaded.FromFile(), who
+	s.watched.use(s.running, s.wanted())
 	if s.found != nil {
 		s.found.tell(func(i *discovery.Info) { i.Auth = s.wanted() })
 	}

@@ -34,6 +34,8 @@ func newRootCommand(stdout, stderr io.Writer) *cobra.Command {
 	root.SetVersionTemplate("clasp {{.Version}}\n")
 	root.AddCommand(
 		newServerCommand(),
+		newTUICommand(),
+		newStatusCommand(),
 		newReloadCommand(),
 		newConfigCommand(),
 		newVersionCommand(),
@@ -49,6 +51,7 @@ func newRootCommand(stdout, stderr io.Writer) *cobra.Command {
 		newInviteCommand(),
 		newPairCommand(),
 		newPairedCommand(),
+		newGuardCommand(),
 	)
 	addVersionFlag(root)
 	root.SetHelpCommand(newHelpCommand())

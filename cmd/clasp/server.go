@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"os"
 	"os/signal"
@@ -50,8 +51,8 @@ func newServerCommand() *cobra.Command {
 	given := addOptionFlags(cmd)
 	addVersionFlag(cmd)
 	cmd.SetHelpTemplate(helpHead + "\n" + config.Usage() + `
-Each option is also a key of the configuration file and an environment variable:
-'clasp config init' lists them all.
+Each option but --tui, which is a flag alone, is also a key of the configuration
+file and an environment variable: 'clasp config init' lists them all.
 
 Signals: SIGTERM and SIGINT stop the router, SIGHUP reloads the configuration, as
 'clasp reload' does.
@@ -109,6 +110,7 @@ type server struct {
 	admin   *admin.Server // nil when its socket could not be opened
 	noAdmin string        // why not, as it was last said
 	certs   *certificates
+	watched *watched // what is seen of all this
 
 	// What is in force. Reloads change it, on the goroutine of run.
 	running config.Config
@@ -116,6 +118,8 @@ type server struct {
 	who     router.Auth
 	files   config.Files
 	origins atomic.Pointer[[]string]
+
+	dashboard *dashboard // nil when this process shows none; of the goroutine of run
 
 	reloads  chan chan reloaded // those that somebody waits for
 	counted  *metrics.Reloads
@@ -134,9 +138,6 @@ func startServer(given config.Given, stdout, stderr io.Writer) (_ *server, err e
 	if err != nil {
 		err = reportProblems(stderr, err)
 	}
-	if lacking := loaded.Unavailable(); lacking != "" {
-		return nil, exitError{exitConfig, errors.New(lacking)}
-	}
 	if err != nil {
 		return nil, err
 	}
@@ -144,11 +145,15 @@ func startServer(given config.Given, stdout, stderr io.Writer) (_ *server, err e
 		return nil, reportProblems(stderr, missing)
 	}
 	who, warnings, problems := authOf(loaded)
-	if len(problems) > 0 {
+	if problems = append(problems, keyProblems(loaded)...); len(problems) > 0 {
 		return nil, reportProblems(stderr, problems)
 	}
 	loaded.Warnings = append(loaded.Warnings, warnings...)
 	c := loaded.Config
+	screen, err := wantedScreen(c.TUI, os.Stdin, stdout)
+	if err != nil {
+		return nil, err
+	}
 	s := &server{
 		given: given, started: started, running: c, filed: loaded.FromFile(), who: who, files: c.Files(),
 		reloads: make(chan chan reloaded), counted: metrics.NewReloads(), stopping: make(chan struct{}),
@@ -157,6 +162,9 @@ func startServer(given config.Given, stdout, stderr io.Writer) (_ *server, err e
 	log, err := openLog(c.Logging, stdout, stderr)
 	if err != nil {
 		return nil, exitError{exitConfig, err}
+	}
+	if screen != nil {
+		log.output.show(false) // the ring has it, and the file
 	}
 	defer func() {
 		if err != nil {
@@ -210,9 +218,14 @@ func startServer(given config.Given, stdout, stderr io.Writer) (_ *server, err e
 		s.pages.add(s.metricsPort())
 	}
 	s.pages.start()
+	s.watched = newWatched(s)
 	s.openAdmin()
 	s.announce(loaded.Warnings)
-	s.openPrompt(os.Stdin, stdout)
+	if screen != nil {
+		s.openDashboard(screen)
+	} else {
+		s.openPrompt(os.Stdin, stdout)
+	}
 	return s, nil
 }
 
@@ -254,10 +267,17 @@ func (s *server) run(signals <-chan os.Signal) error {
 			s.openAdmin()
 		case sig := <-signals:
 			if sig == os.Interrupt || sig == syscall.SIGTERM {
-				return s.stop(sig)
+				return s.stop(slog.String("signal", sig.String()))
+			}
+			if s.dashboard.hungUp() {
+				continue // it was the end of the terminal
 			}
 			s.openAdmin() // whoever sends a signal may do so for want of it
 			s.reload()
+		case end := <-s.dashboard.end():
+			if s.dashboardEnded(end) {
+				return s.stop(slog.String("asked", "at the dashboard"))
+			}
 		case answer := <-s.reloads:
 			answer <- s.reload()
 		}
@@ -265,9 +285,10 @@ func (s *server) run(signals <-chan os.Signal) error {
 }
 
 // stop ends everything in order. It fails if that loses state; all else is only logged.
-func (s *server) stop(sig os.Signal) error {
+func (s *server) stop(why slog.Attr) error {
 	defer s.log.output.close()
-	s.log.Info("router stopping", "signal", sig.String())
+	s.dashboard.stop() // it gives the terminal back meanwhile
+	s.log.Info("router stopping", why)
 	close(s.stopping)
 	s.prompt.close()
 	defer s.certs.close()
@@ -290,6 +311,9 @@ func (s *server) stop(sig os.Signal) error {
 		s.log.Warn("sessions did not end in time", "error", err)
 	}
 	s.devices.close()
+	if s.dashboard != nil && s.dashboard.finish() {
+		s.log.output.show(true)
+	}
 	if err := s.state.close(ctx); err != nil {
 		s.log.Error("the last changes are not on disk", "path", s.state.path, "error", err)
 		return exitError{code: exitFailure} // the log has the words

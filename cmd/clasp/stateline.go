@@ -39,7 +39,7 @@ type stateLine struct {
 }
 
 // typeNames are the types of values, by their code.
-var typeNames = []string{"null", "bool", "i8", "i16", "i32", "i64", "f32", "f64", "string", "bytes", "array", "map"}
+var typeNames = wire.TypeNames()
 
 // maxRevision leaves room to count on, and is the last whole number of JavaScript.
 const maxRevision = 1<<53 - 1

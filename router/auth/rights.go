@@ -62,6 +62,14 @@ func (ps patterns) match(addr string) bool {
 	return false
 }
 
+func (ps patterns) texts() []string {
+	texts := make([]string, len(ps))
+	for i, p := range ps {
+		texts[i] = p.String()
+	}
+	return texts
+}
+
 // cover says whether every address that q can match lies within one of the patterns (protocol section 10).
 func (ps patterns) cover(q *address.Pattern) bool {
 	for _, p := range ps {
@@ -160,6 +168,14 @@ func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
 // All says that there is every right and no constraint, so that a caller need not ask for each. It says nothing of the
 // router's own addresses: nobody writes there.
 func (r *Rights) All() bool { return r.all }
+
+// Lists returns the patterns that may be read and written, for people to look at.
+func (r *Rights) Lists() (read, write []string) {
+	if r.all {
+		return []string{"/**"}, []string{"/**"}
+	}
+	return r.read.texts(), r.write.texts()
+}
 
 // MayRead says whether the value at addr may be read: GET, the snapshot after WELCOME, QUERY.
 func (r *Rights) MayRead(addr string) bool { return r.all || r.read.match(addr) }

@@ -37,6 +37,7 @@ type shard[R any] struct {
 // index keeps the params in address order, for snapshots and queries. It is
 // touched only when an address appears or vanishes.
 type index[R any] struct {
+	rev atomic.Uint64 // how often an address has appeared or vanished
 	sync.RWMutex
 	tree *btree.BTreeG[*Param[R]]
 }
@@ -73,6 +74,9 @@ func (t *Table[R]) BeginAfter(base uint64) { t.gone.floor = max(t.gone.floor, ba
 // Len returns the number of params that have a value, those that have expired in
 // the last second included.
 func (t *Table[R]) Len() int { return int(t.alive.Load()) }
+
+// Rev returns a number that moves whenever an address appears in the index or vanishes from it.
+func (t *Table[R]) Rev() uint64 { return t.index.rev.Load() }
 
 // Reserve counts n params that are about to get their first value. It fails, and
 // counts none, when that would make more than limit (0 = no limit).
@@ -128,6 +132,7 @@ func (t *Table[R]) FindOrCreate(address []byte, strategy func(address string) St
 	// strategy: rules that change now find it there.
 	t.index.Lock()
 	t.index.tree.Set(p)
+	t.index.rev.Add(1)
 	t.index.Unlock()
 	p.Strategy = strategy(p.Address)
 	return p
@@ -161,6 +166,7 @@ func (t *Table[R]) remove(p *Param[R], ok func() bool) bool {
 	p.dead.Store(true)
 	delete(s.m, p.Address)
 	t.index.tree.Delete(p)
+	t.index.rev.Add(1)
 	t.calendar.drop(p)
 	t.gone.put(hash, p.Revision)
 	// Whoever still points at it must not keep the value in memory.

@@ -5,6 +5,7 @@ package wire
 import (
 	"encoding/binary"
 	"math"
+	"slices"
 	"strconv"
 )
 
@@ -23,6 +24,15 @@ const (
 	ArrayCode  byte = 0x0A
 	MapCode    byte = 0x0B
 )
+
+// typeNames are the names of the types of values, by code.
+var typeNames = [...]string{"null", "bool", "i8", "i16", "i32", "i64", "f32", "f64", "string", "bytes", "array", "map"}
+
+// TypeNames returns the names of the types of values, by code, as RESULT and people have them: "null" to "map".
+func TypeNames() []string { return slices.Clone(typeNames[:]) }
+
+// TypeName returns the name of v's type: "f64".
+func (v Value) TypeName() string { return typeNames[v.Code] }
 
 // fixedSizes holds the data bytes of the codes below StringCode, whose size does not depend on the data.
 var fixedSizes = [StringCode]int{0, 1, 1, 2, 4, 8, 4, 8}

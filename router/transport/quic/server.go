@@ -240,9 +240,10 @@ func (s *Server) watch(ctx context.Context) {
 		}
 		s.mu.Lock()
 		for p := range s.peers {
-			if n := p.conn.ConnectionStats().PacketsReceived; n != p.packets {
-				p.packets = n
+			if stats := p.conn.ConnectionStats(); stats.PacketsReceived != p.packets {
+				p.packets = stats.PacketsReceived
 				p.session.Alive()
+				p.session.Trip(stats.SmoothedRTT)
 			}
 		}
 		s.mu.Unlock()

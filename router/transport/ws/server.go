@@ -223,7 +223,7 @@ func (s *Server) session(c *websocket.Conn, foreign bool) {
 		return nil
 	})
 	c.SetPongHandler(func(string) error {
-		sess.Alive()
+		sess.Pong()
 		return nil
 	})
 	c.SetCloseHandler(func(int, string) error { return nil }) // answered in Closed
