@@ -190,8 +190,7 @@ func (r *root) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 func (r *root) update(msg tea.Msg) tea.Cmd {
 	switch m := msg.(type) {
 	case tea.WindowSizeMsg:
-		r.w, r.h = m.Width, m.Height
-		r.place()
+		return r.resized(m.Width, m.Height)
 	case tea.KeyPressMsg:
 		return r.key(m)
 	case tea.PasteMsg:
@@ -249,6 +248,19 @@ func (r *root) update(msg tea.Msg) tea.Cmd {
 		return r.pin(m.address)
 	}
 	return nil
+}
+
+// resized takes a new size. A terminal that has not said its size at first is drawn on as one of
+// 80 x 24, and what scrolls in it is set to those lines; one that then says its size, without
+// having changed it, keeps them, and everything below goes wrong. So they are set back.
+func (r *root) resized(w, h int) tea.Cmd {
+	first, same := r.w == 0, w == r.w && h == r.h
+	r.w, r.h = w, h
+	r.place()
+	if first || same {
+		return nil
+	}
+	return tea.Sequence(tea.Raw("\x1b[r"), tea.ClearScreen)
 }
 
 // place lays everything out anew and tells the panes their sizes.

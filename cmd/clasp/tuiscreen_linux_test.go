@@ -36,7 +36,7 @@ func (s *seat) watch(t *testing.T, columns, rows int) *picture {
 	t.Helper()
 	p := &picture{Emulator: vt.NewEmulator(columns, rows), s: s}
 	go func() { _, _ = io.Copy(io.Discard, p.Emulator) }() // what it answers to questions, until it is closed
-	t.Cleanup(func() { _ = p.Close() })
+	t.Cleanup(func() { _ = p.InputPipe().(io.Closer).Close() }) // its own Close is not for while another reads
 	return p
 }
 
@@ -138,6 +138,29 @@ func TestTUIScreen(t *testing.T) {
 		t.Error("the terminal is left as the dashboard needs it")
 	}
 	s.quiet(t)
+	alive(t, log)
+}
+
+var margins = regexp.MustCompile(`\x1b\[\d+;\d+r`)
+
+// TestTUILateSize: a terminal that says its size only after it has been drawn on, as in a container, has a whole screen then: of
+// what was set to the lines it was thought to have, nothing is left.
+func TestTUILateSize(t *testing.T) {
+	cmd, log := tuiRouter(t, "--pairing")
+	s := sit(t, cmd)
+	s.told(t, onScreen)
+	s.types(t, "4")
+	s.told(t, "Nobody waits")
+	if !margins.MatchString(s.wrote.String()) {
+		t.Error("nothing of the screen was scrolled: this test sees nothing")
+	}
+	p := s.watch(t, 160, 45)
+	s.size(t, 160, 45)
+	p.whole(t, "client")
+	for range 3 {
+		s.taps(t, "z")
+		p.whole(t, "client")
+	}
 	alive(t, log)
 }
 
