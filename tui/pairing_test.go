@@ -134,6 +134,32 @@ func TestWriteAccessWantsASecondYes(t *testing.T) {
 	}
 }
 
+// TestQuestionWithoutRoom: a question that cannot be read is not answered, and says what helps.
+func TestQuestionWithoutRoom(t *testing.T) {
+	p := newPairingTest(t, waiting("k1", "Ana", "operate"))
+	p.frame(func(f *monitor.Pairing) {
+		f.Profiles = []monitor.Profile{{Name: "operate", Write: []string{"/" + strings.Repeat("stage/", 60) + "**"}}}
+	})
+	p.resize(40, 7)
+	p.draw()
+	p.look()
+	for range 5 {
+		if got := p.press("y"); len(got) != 0 {
+			t.Fatalf("let in without a question to be read: %v", got)
+		}
+		p.look()
+	}
+	if !strings.Contains(p.flash(), "make the window larger, or press z") {
+		t.Errorf("flash %q", p.flash())
+	}
+	p.resize(120, 30)
+	p.draw()
+	p.look()
+	if got := p.press("y"); len(got) != 1 {
+		t.Errorf("with room: %v", got)
+	}
+}
+
 func TestAnyOtherKeyIsNoToTheQuestion(t *testing.T) {
 	for _, name := range []string{"esc", "n", "enter", "space", "down", "z", "p"} {
 		p := newPairingTest(t, waiting("k1", "Ana", "operate"), waiting("k2", "Bo", "operate"))

@@ -166,6 +166,9 @@ func (p *pairingPanel) approve(k *monitor.Knock) tea.Cmd {
 			p.rev++
 			return nil
 		}
+		if p.guard.asked.since.IsZero() {
+			return pairingFlash("there is no room for the whole question: make the window larger, or press " + p.e.keys.Zoom.Help().Key)
+		}
 		if !p.guard.sure(now) {
 			return pairingFlash("read the question, then press again")
 		}
