@@ -5,6 +5,7 @@ package tui
 import (
 	"fmt"
 	"io"
+	"slices"
 	"testing"
 
 	tea "charm.land/bubbletea/v2"
@@ -69,20 +70,21 @@ func TestFewBytesForFewCells(t *testing.T) {
 		done <- err
 	}()
 	until(t, "the first screen", func() bool { return out.count.Load() > 1000 })
-	const frames = 20
-	var total uint64
-	for range frames {
+	var sizes []uint64
+	for range 21 {
 		before := out.count.Load()
 		p.Send(callMsg(func() tea.Cmd { pane.apply(nil); return nil }))
 		until(t, "the frame to be written", func() bool { return out.count.Load() > before })
-		total += out.count.Load() - before
+		sizes = append(sizes, out.count.Load()-before)
 	}
 	p.Quit()
 	if err := <-done; err != nil {
 		t.Fatal(err)
 	}
-	t.Logf("%d bytes a frame", total/frames)
-	if total > frames*150 {
-		t.Errorf("%d bytes a frame of five cells, want at most 150", total/frames)
+	slices.Sort(sizes) // the rest of the first screen may be in the first of them
+	size := sizes[len(sizes)/2]
+	t.Logf("%d bytes a frame", size)
+	if size > 150 {
+		t.Errorf("%d bytes a frame of five cells, want at most 150", size)
 	}
 }
