@@ -127,7 +127,7 @@ func (r *root) Init() tea.Cmd {
 	again := tea.Tick(sizeAgain, func(time.Time) tea.Msg {
 		return callMsg(func() tea.Cmd {
 			w, h, err := r.measure()
-			if err != nil || w == r.w && h == r.h {
+			if err != nil || w <= 0 || h <= 0 || w == r.w && h == r.h { // a terminal without a size says 0 x 0
 				return nil
 			}
 			return func() tea.Msg { return tea.WindowSizeMsg{Width: w, Height: h} }

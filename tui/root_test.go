@@ -848,3 +848,21 @@ func TestWatchStripStays(t *testing.T) {
 		t.Error("an empty strip is still there")
 	}
 }
+
+// TestSizeMeasuredAgain: what the terminal says shortly after the start counts, unless it says
+// that it does not know.
+func TestSizeMeasuredAgain(t *testing.T) {
+	for _, test := range []struct{ w, h, wantW, wantH int }{{0, 0, 100, 30}, {160, 0, 100, 30}, {160, 45, 160, 45}} {
+		b := newBench(t, 100, 30, 1, 1)
+		b.measure = func() (int, int, error) { return test.w, test.h, nil }
+		for _, msg := range run(b.Init()) {
+			_, cmd := b.Update(msg)
+			for _, size := range quickly(cmd) {
+				b.Update(size)
+			}
+		}
+		if b.w != test.wantW || b.h != test.wantH {
+			t.Errorf("measured %dx%d: drawn as %dx%d, want %dx%d", test.w, test.h, b.w, b.h, test.wantW, test.wantH)
+		}
+	}
+}
