@@ -35,7 +35,7 @@ type picture struct {
 func (s *seat) watch(t *testing.T, columns, rows int) *picture {
 	t.Helper()
 	p := &picture{Emulator: vt.NewEmulator(columns, rows), s: s}
-	go func() { _, _ = io.Copy(io.Discard, p.Emulator) }() // what it answers to questions, until it is closed
+	go func() { _, _ = io.Copy(io.Discard, p.Emulator) }()      // what it answers to questions, until it is closed
 	t.Cleanup(func() { _ = p.InputPipe().(io.Closer).Close() }) // its own Close is not for while another reads
 	return p
 }
