@@ -21,7 +21,7 @@ type logsPanel struct {
 	rev  uint64
 
 	ring    logsRing
-	since   uint64 // to ask from
+	since   uint64 // the next line: earlier ones have been here
 	started time.Time
 	dropped uint64
 
@@ -143,22 +143,15 @@ func (p *logsPanel) resize(w, h int) {
 	p.settle()
 }
 
-// want asks for what is new. The lines are collected whether or not they are on the screen:
-// who looks here wants to know what has just happened.
-func (p *logsPanel) want(q *monitor.Query) { q.LogsSince, q.LogsMax = p.since, logsKept }
+// want has nothing to add: every frame has the new lines (feed.fetch), whether or not the pane
+// is on the screen. Who looks here wants to know what has just happened.
+func (p *logsPanel) want(*monitor.Query) {}
 
 func (p *logsPanel) alert(_ *frame) {}
 
 func (p *logsPanel) apply(f *frame) {
 	if !f.Overview.Started.Equal(p.started) {
-		if !p.started.IsZero() {
-			p.since = 0 // another router: it counts its lines anew
-			if len(f.Logs.Lines) > 0 && f.Logs.Lines[0].Seq > 1 {
-				p.started = f.Overview.Started
-				return // asked for with the old number: the next frame has all of it
-			}
-		}
-		p.started = f.Overview.Started
+		p.started, p.since = f.Overview.Started, 0 // another router counts its lines anew
 	}
 	page := &f.Logs
 	changed := false
@@ -211,12 +204,21 @@ func (p *logsPanel) trim() {
 	}
 }
 
+// siftTime is how long a filter may go through the lines: no key is heard meanwhile.
+const siftTime = 250 * time.Millisecond
+
 // sift makes the list anew after a filter has changed; the cursor stays at its line, or at
 // the one before it that passes.
 func (p *logsPanel) sift() {
 	number, had := p.selected()
 	p.hits.numbers = p.hits.numbers[:0:0]
+	began := p.e.now()
 	for n := p.ring.first; n < p.ring.next; n++ {
+		if n%64 == 0 && p.filter.parsed != nil && p.e.now().Sub(began) > siftTime {
+			p.filter.parsed, p.filter.wrong = nil, monitor.ErrTooSlow.Error()
+			p.sift()
+			return
+		}
 		if p.passes(p.ring.at(n)) {
 			p.hits.add(n)
 		}

@@ -359,6 +359,14 @@ func TestLogSequence(t *testing.T) {
 	if n := len(p.ring.lines); n != 60 || p.since != 11 {
 		t.Errorf("after a restart: %d lines, asks from %d", n, p.since)
 	}
+	h := testFrame(0, 0)
+	h.Overview.Started = testStart.Add(time.Hour)
+	h.Logs = monitor.LogPage{Lines: []monitor.Line{{Seq: 5, Text: "the last of many"}}, Next: 6}
+	p.apply(h)
+	if n := len(p.ring.lines); n != 61 || p.since != 6 {
+		t.Errorf("after a restart that was long ago: %d lines, the next one is %d", n, p.since)
+	}
+	p.apply(g)
 	g.Logs = monitor.LogPage{Lines: []monitor.Line{{Seq: 900, Text: "x"}}, Next: 901, Dropped: 889}
 	p.apply(g)
 	if !strings.Contains(p.title(), "889 lost") {

@@ -78,6 +78,10 @@ type pairingOver struct {
 // pairingGoneFor is how long a knock that is over stays on the screen.
 const pairingGoneFor = 5 * time.Second
 
+// pairingGoneMost is how many of them there may be: who comes and goes shall not push out of
+// sight who waits.
+const pairingGoneMost = 5
+
 func newPairing(e *env) pane {
 	return &pairingPanel{e: e, grants: map[string]pairingGrant{}, busy: map[string]string{}, fate: map[string]string{}, crowded: map[string]bool{}}
 }
@@ -168,6 +172,15 @@ func (p *pairingPanel) alert(f *frame) {
 	}
 	if n := len(p.gone); n > 0 {
 		p.gone = slices.DeleteFunc(p.gone, func(o pairingOver) bool { return !now.Before(o.until) })
+		if over := len(p.gone) - pairingGoneMost; over > 0 { // not the one that the operator is at
+			p.gone = slices.DeleteFunc(p.gone, func(o pairingOver) bool {
+				cut := over > 0 && o.ID != p.sel.id
+				if cut {
+					over--
+				}
+				return cut
+			})
+		}
 		changed = changed || len(p.gone) != n
 	}
 	if !changed && p.seen && pairingSame(&p.now, &next) {

@@ -213,7 +213,7 @@ func (p *pairingPanel) knockState(k *monitor.Knock, now time.Time) string {
 		return "has typed the PIN"
 	}
 	if k.Waiting > 1 {
-		return fmt.Sprintf("waits: %d of this name", k.Waiting)
+		return fmt.Sprintf("%d of this name", k.Waiting)
 	}
 	if k.Known != "" {
 		return "waits: name known"

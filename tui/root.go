@@ -300,6 +300,9 @@ func (r *root) key(k tea.KeyPressMsg) tea.Cmd {
 	case "ctrl+z":
 		return r.flash(flashMsg{text: "nothing stopped; " + r.e.keys.Detach.Help().Key + " leaves the dashboard, the router goes on"})
 	}
+	if r.layout.small { // nobody sees what a key would do, or what question it would answer
+		return nil
+	}
 	if o := r.top(); o != nil {
 		return r.overlayKey(o, k)
 	}

@@ -236,7 +236,7 @@ func (p *stateView) show(g gotoMsg) tea.Cmd {
 func (p *stateView) bindings() []key.Binding {
 	k := p.e.keys
 	if p.isTyping {
-		return []key.Binding{formKey("enter", "keep the filter"), formKey("esc", "clear it"), k.Up, k.Down}
+		return []key.Binding{formKey("enter", "keep the filter"), formKey("esc", "clear it"), formKey("up/down", "move")}
 	}
 	b := []key.Binding{k.Filter}
 	if n := p.selected(); n != nil {

@@ -267,7 +267,7 @@ func (p *stateView) footLine() string {
 	if note == "" {
 		note = t.paint(dim, "/a/* text !not ~regex type: value: writer:")
 	}
-	room := max(p.w/2-2, 8)
+	room := max(min(p.w/2-2, cells(p.field.String())+2), 8) // what is said beside it needs the rest
 	if cells(note) < p.w-room-4 {
 		room = p.w - cells(note) - 4
 	}

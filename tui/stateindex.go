@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"strings"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
@@ -150,7 +151,7 @@ func (p *stateView) said(err error) {
 	case errors.Is(err, context.DeadlineExceeded):
 		wrong = "the router has not listed its addresses in time"
 	default:
-		wrong = oneLine(err.Error())
+		wrong = strings.TrimPrefix(oneLine(err.Error()), "invalid filter: ")
 	}
 	p.index.wrong = wrong
 	p.list.resize(p.room())

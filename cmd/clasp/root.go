@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/clasp-studio/clasp/config"
 	"github.com/spf13/cobra"
@@ -129,8 +130,11 @@ func finish(cmd *cobra.Command) {
 	}
 }
 
-func noArguments(_ *cobra.Command, args []string) error {
+func noArguments(cmd *cobra.Command, args []string) error {
 	if len(args) > 0 {
+		if tui := cmd.Flags().Lookup("tui"); tui != nil && tui.Changed && slices.Contains([]string{"auto", "on", "off"}, args[0]) {
+			return fmt.Errorf("unexpected argument %q: write --tui=%[1]s", args[0])
+		}
 		return fmt.Errorf("unexpected argument %q", args[0])
 	}
 	return nil

@@ -112,6 +112,10 @@ func (s *status) explain(err error) error {
 	return err
 }
 
+// pageOverlap is how many connections are asked for twice: of so many that go between two pages
+// nobody else is missed.
+const pageOverlap = 64
+
 // wholeFrame returns a frame with every connection, in order of name. Some may have come or
 // gone between its pages.
 func wholeFrame(ctx context.Context, source monitor.Source) (monitor.Frame, error) {
@@ -128,10 +132,10 @@ func wholeFrame(ctx context.Context, source monitor.Source) (monitor.Frame, erro
 				seen[c.ID], all = true, append(all, c)
 			}
 		}
-		q.Offset += len(page.Rows)
-		if len(page.Rows) < monitor.MaxClients || q.Offset >= page.Shown {
+		if q.Offset += len(page.Rows); len(page.Rows) < monitor.MaxClients || q.Offset >= page.Shown {
 			break
 		}
+		q.Offset -= pageOverlap
 		next, err := source.Frame(ctx, monitor.Query{Clients: &q})
 		if err != nil {
 			return f, err

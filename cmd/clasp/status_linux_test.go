@@ -17,7 +17,7 @@ func TestStatus(t *testing.T) {
 	shows(t, &sub.stdout, "/lumen/dim")
 
 	text := r.succeeds(t, "status", "--port", r.port)
-	for _, want := range []string{"Health:", "1 addresses with a value", "1 client (1 ws)", "desk]0;owned", "ws://"} {
+	for _, want := range []string{"Health:", "1 address with a value", "1 client (1 ws)", "desk]0;owned", "ws://"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in\n%s", want, text)
 		}

@@ -32,7 +32,7 @@ func printStatus(w io.Writer, before, now *monitor.Frame) error {
 		line("Config", "%s", o.Config)
 	}
 	line("Access", "%s%s", o.Access, certWords(o))
-	line("State", "%d addresses with a value, %s", o.Params, persistenceWords(o))
+	line("State", "%s with a value, %s", counted(o.Params, "address", "addresses"), persistenceWords(o))
 	line("Clients", "%s%s", many(o.Sessions, "client"), crowdWords(o))
 	if rates := rateWords(before, now); rates != "" {
 		line("Rates", "%s", rates)
