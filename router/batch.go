@@ -29,20 +29,23 @@ type batch struct {
 	touched  []*Session
 	tally    tally       // what it has done since it last told
 	counts   *countShard // whom it tells
+	untimed  int         // messages until one is timed
 	prompt   bool        // its owner waits for no disk: see errBusy
 	counted  bool        // its bundle has been run once, and found the disk busy
 	messages int
-	bytes    int // encoded
-	since    time.Time
-	trace    bool   // messages are logged; asked with the clock
-	wall     uint64 // µs, Unix
-	now      int64  // µs, monotonic
+	bytes    int       // encoded
+	since    time.Time // when the clock was last asked
+	began    time.Time // when it began, or began anew
+	trace    bool      // messages are logged; asked with the clock
+	wall     uint64    // µs, Unix
+	now      int64     // µs, monotonic
 }
 
 // begin takes a batch and notes the time.
 func (r *Router) begin() *batch {
 	b := r.batches.Get().(*batch)
 	b.clock(r)
+	b.began = b.since
 	return b
 }
 
@@ -70,6 +73,7 @@ func (b *batch) next(r *Router) bool {
 		runtime.Gosched()
 	}
 	b.clock(r)
+	b.began = b.since
 	return true
 }
 
@@ -83,14 +87,25 @@ func (b *batch) pause() {
 // flush starts the flushers of the sessions that have got something to send.
 func (b *batch) flush() {
 	b.tell()
-	for i, s := range b.touched {
-		if s.wake != nil {
+	if len(b.touched) == 0 {
+		return
+	}
+	few := b.messages <= sweepMessages
+	prompt := b.touched[:0]
+	for _, s := range b.touched {
+		switch {
+		case few && s.prompt != nil:
+			prompt = append(prompt, s)
+		case s.wake != nil:
 			s.wake <- struct{}{} // never waits: a flusher is asked for once at a time
-		} else {
+		default:
 			go s.flush()
 		}
-		b.touched[i] = nil
 	}
+	if len(prompt) > 0 {
+		prompt[0].router.startSweeps(prompt)
+	}
+	clear(b.touched)
 	b.touched = b.touched[:0]
 }
 

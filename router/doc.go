@@ -28,7 +28,8 @@
 //
 // Who looks on pulls (observe*.go, package monitor): there is nothing that he must take, and
 // so nothing that he can hold up. What is counted for him is added up where a lock or a
-// goroutine has it to itself anyway, and told once a batch (count.go).
+// goroutine has it to itself anyway, and told once a batch (count.go). A scrape of the metrics reads
+// those counts alone: it goes through no sessions and takes no lock of theirs (count_show.go).
 //
 // # Lock order
 //
@@ -48,5 +49,5 @@
 //	Session.out           the outbox and what belongs to it
 //	the table's calendar and memory; Router.sessions, schedule, announced,
 //	deferred, welcoming, pending, changes, guesses, forgeable, endings, bans;
-//	Session.rates, subsMu, tap; routes' shards: leaves, nothing is locked inside them
+//	Session.rates, subsMu, tap; routes' shards; ways: leaves, nothing is locked inside them
 package router

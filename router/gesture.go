@@ -89,6 +89,7 @@ func (s *Session) gesture(b *batch, m *wire.Publish, payload []byte) error {
 // sendGesture sends a gesture's message on. gestures must be locked.
 func (s *Session) sendGesture(b *batch, rt *route, m *wire.Publish, payload []byte) error {
 	if len(rt.targets) == 0 {
+		b.countFanout(0)
 		return nil
 	}
 	if err := b.encodePublish(m, payload); err != nil {

@@ -40,6 +40,7 @@ func (s *Session) releaseLocks() {
 	for p := range params {
 		p.Lock()
 		if p.Holder() == s.id {
+			s.router.counts.countLock(s.id, "")
 			p.SetHolder("")
 		}
 		p.Unlock()

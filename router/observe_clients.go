@@ -57,9 +57,10 @@ func (s *Session) client(now time.Time) monitor.Client {
 	s.held.Unlock()
 	s.out.Lock()
 	defer s.out.Unlock()
-	c.Queue, c.Slow = s.out.queue.Len(), s.behindLocked()
+	c.Queue, c.Slow = s.out.queue.Len(), s.out.slow
 	c.Dropped, c.Errors = s.out.flow.dropped, s.out.flow.errors
-	c.MessagesOut, c.BytesOut = uint64(max(s.out.flow.messages, 0)), uint64(max(s.out.flow.bytes, 0))
+	f := &s.out.flow
+	c.MessagesOut, c.BytesOut = uint64(max(f.messages+f.waiting, 0)), uint64(max(f.bytes+f.waitingBytes, 0))
 	return c
 }
 

@@ -144,10 +144,14 @@ func TestCountsOfTheSlow(t *testing.T) {
 
 		slow.close()
 		const streams = 500
-		for range streams {
-			fast.send(t, wire.Fire, signalPayload(wire.Stream, "/sensor", strings.Repeat("x", 1000)))
+		send := func(n int) {
+			for range n {
+				fast.send(t, wire.Fire, signalPayload(wire.Stream, "/sensor", strings.Repeat("x", 1000)))
+			}
+			synctest.Wait()
 		}
-		synctest.Wait()
+		send(1) // a flusher has it, and is stuck: all else waits
+		send(streams - 1)
 		c := one()
 		if !c.Slow || c.Queue == 0 || c.Dropped == 0 {
 			t.Errorf("who does not read is %+v, want slow, with a queue and drops", c)

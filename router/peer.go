@@ -54,7 +54,7 @@ func (p *Peer) datagrams() bool { return p.MaxFrame > 0 }
 // the client waits for it. out must be locked.
 func (s *Session) answerLocked(b *batch, frame []byte) {
 	if s.peer.tooLarge(frame) {
-		s.countDroppedLocked(b, 1)
+		s.countDroppedLocked(b, droppedTooLarge, 1)
 		s.queueErrorLocked(b, s.refusal(frame, 1))
 		return
 	}
@@ -64,7 +64,7 @@ func (s *Session) answerLocked(b *batch, frame []byte) {
 // refuseLocked tells the client of frames that are too large for it, at the first one and
 // then now and then (as section 9 has it for what is dropped). out must be locked.
 func (s *Session) refuseLocked(b *batch, frame []byte) {
-	s.countDroppedLocked(b, 1)
+	s.countDroppedLocked(b, droppedTooLarge, 1)
 	if n := s.out.refusals.add(1, b.now); n > 0 {
 		s.queueErrorLocked(b, s.refusal(frame, n))
 	}

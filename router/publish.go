@@ -79,8 +79,12 @@ func (s *Session) publish(b *batch, m *wire.Publish, payload []byte) (revision u
 		return s.timeline(b, m, payload)
 	}
 	rt, err := s.router.routeTo(b, m.Address)
-	if err != nil || len(rt.targets) == 0 {
+	if err != nil {
 		return 0, err
+	}
+	if len(rt.targets) == 0 {
+		b.countFanout(0)
+		return 0, nil
 	}
 	if err := b.encodePublish(m, payload); err != nil {
 		return 0, err
@@ -95,11 +99,12 @@ func (s *Session) publish(b *batch, m *wire.Publish, payload []byte) (revision u
 
 // spread delivers the packet in b.out to the targets of a route, but for the sender.
 func (s *Session) spread(b *batch, rt *route, m *wire.Publish, u urgency) {
-	mask := m.Signal.Mask()
+	mask, n := m.Signal.Mask(), 0
 	for i := range rt.targets {
 		t := &rt.targets[i]
 		switch {
 		case t.all&mask == 0 || t.s == s:
+			continue
 		case t.plain&mask != 0:
 			t.s.deliver(b, m, &b.out, u)
 		case u == reliable:
@@ -108,7 +113,9 @@ func (s *Session) spread(b *batch, rt *route, m *wire.Publish, u urgency) {
 		default:
 			t.s.filterSignal(b, m, &b.out, t.via)
 		}
+		n++
 	}
+	b.countFanout(n)
 }
 
 // signal delivers to the one session named in the address, subscribed or not.

@@ -74,6 +74,7 @@ func (re *restoring) leave(p *paramEntry, rec *store.Record) {
 	}
 	if p != nil {
 		p.Lock()
+		r.counts.countState(-stateBytes(p))
 		p.Value = nil
 		p.Unlock()
 		r.params.Release(1)
@@ -88,7 +89,9 @@ func (re *restoring) fill(p *paramEntry, rec *store.Record) {
 		writer = string(rec.Writer)
 		re.writers[writer] = writer
 	}
+	before := stateBytes(p)
 	p.Store(rec.Value, writer, rec.Written)
+	re.r.counts.countState(stateBytes(p) - before)
 	p.Revision = rec.Revision
 	p.Timeline = rec.Timeline
 	// The strategy is that of the present rules, not the one stored.

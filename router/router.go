@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -99,12 +100,14 @@ type Router struct {
 	refusals  refusals
 	endings   endings
 	counts    counts
+	ways      ways
 	census    census
 	bans      bans
 	operator  *Session // writes what the operator has asked for; nobody is connected as it
 
 	lastSession      atomic.Uint64
 	lastSubscription atomic.Uint64
+	processors       int
 	wake             chan struct{} // tells the clock that there is work at a fine grain
 	stop             chan struct{}
 	stopped          sync.WaitGroup
@@ -119,13 +122,15 @@ type conflict struct {
 // New makes a router, restores what its store has, and starts its clock. Close ends it.
 func New(o Options) (*Router, error) {
 	r := &Router{
-		name:    o.Name,
-		log:     o.Logger,
-		start:   time.Now(),
-		wake:    make(chan struct{}, 1),
-		stop:    make(chan struct{}),
-		store:   o.Store,
-		pairing: o.Pairing,
+		name:  o.Name,
+		log:   o.Logger,
+		start: time.Now(),
+		wake:  make(chan struct{}, 1),
+
+		processors: runtime.GOMAXPROCS(0),
+		stop:       make(chan struct{}),
+		store:      o.Store,
+		pairing:    o.Pairing,
 	}
 	if r.log == nil {
 		r.log = slog.New(slog.DiscardHandler)
@@ -225,8 +230,10 @@ func (r *Router) eachParam(f func(p *paramEntry)) {
 func (r *Router) paramGone(p *paramEntry) {
 	if p.Value != nil {
 		r.changeGone(p.Address, p.Revision)
+		r.counts.countState(-stateBytes(p))
 	}
 	if holder := p.Holder(); holder != "" {
+		r.counts.countLock(holder, "")
 		if s := r.sessions.find([]byte(holder)); s != nil {
 			s.unhold(p)
 		}

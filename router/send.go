@@ -52,7 +52,7 @@ func (s *Session) queueLocked(b *batch, frame []byte) bool {
 		s.overflowLocked(b)
 		return false
 	}
-	s.countOutLocked(b, 1, len(frame)-s.peer.Framing.overhead(frame))
+	s.countOutLocked(b, frame)
 	s.wakeLocked(b)
 	return true
 }
@@ -71,6 +71,7 @@ func (s *Session) queueRawLocked(b *batch, raw []byte) {
 
 // wakeLocked sees to it that a flusher runs soon. out must be locked.
 func (s *Session) wakeLocked(b *batch) {
+	s.countSlowLocked()
 	if !s.out.flushing && !s.out.gone {
 		s.out.flushing = true
 		b.touched = append(b.touched, s)
@@ -82,7 +83,7 @@ func (s *Session) wakeLocked(b *batch) {
 func (s *Session) overflowLocked(b *batch) {
 	s.out.queue.Clear()
 	s.countGivenUpLocked(b)
-	s.countDroppedLocked(b, 1) // what there was no room for
+	s.countDroppedLocked(b, droppedOverflow, 1) // what there was no room for
 	s.queueOverloadedLocked(b, "%d bytes wait for this client, which does not read them: connection closed", outbox.Hard)
 	s.closeLocked(b, ReasonSlow)
 }
@@ -126,11 +127,13 @@ func (s *Session) deliverLocked(b *batch, frame []byte, u urgency) {
 		s.refuseLocked(b, frame)
 		return
 	}
-	before, overhead := s.out.queue.Len(), s.peer.Framing.overhead(frame)
+	before := s.out.queue.Len()
 	n := s.out.queue.AppendLossy(frame)
-	// Those dropped have a header as long as this one has, near enough.
-	s.countOutLocked(b, 1-n, s.out.queue.Len()-before-(1-n)*overhead)
+	s.countOutLocked(b, frame)
 	if n > 0 {
+		// Those dropped have a header as long as this one has, near enough.
+		bytes := before + len(frame) - s.out.queue.Len() - n*s.peer.Framing.overhead(frame)
+		s.countTakenLocked(b, n, bytes)
 		s.droppedLocked(b, n)
 	}
 	s.wakeLocked(b)
@@ -138,7 +141,7 @@ func (s *Session) deliverLocked(b *batch, frame []byte, u urgency) {
 
 // droppedLocked counts dropped messages, and tells the client of them now and then.
 func (s *Session) droppedLocked(b *batch, n int) {
-	s.countDroppedLocked(b, n)
+	s.countDroppedLocked(b, droppedSlow, n)
 	if n = s.out.drops.add(n, b.now); n > 0 {
 		s.queueOverloadedLocked(b, "%d messages dropped: this client reads too slowly", n)
 	}
@@ -233,7 +236,7 @@ func (s *Session) flush() {
 			}
 		}
 		buf := o.queue.Take()
-		o.flow.waiting, o.flow.waitingBytes = 0, 0
+		s.countFlushLocked(len(buf))
 		if o.room != nil {
 			o.room.Broadcast()
 		}

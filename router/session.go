@@ -30,6 +30,15 @@ type Conn interface {
 	Abort()
 }
 
+// PromptConn is a Conn that can also write without waiting: then one goroutine serves many
+// sessions, and none has to be started for each.
+type PromptConn interface {
+	Conn
+	// WriteNow writes what there is room for at once, and returns how many bytes of b that was.
+	// The rest of it, if any was written, goes to the next Write.
+	WriteNow(b []byte) (int, error)
+}
+
 // Peer describes the other end of a connection.
 type Peer struct {
 	Transport string     // "ws", for logs and metrics
@@ -59,6 +68,7 @@ type Session struct {
 	// Static after construction.
 	router *Router
 	conn   Conn
+	prompt PromptConn // conn, if it can write without waiting
 	peer   Peer
 	seq    uint64        // order among sessions, for matching
 	opened int64         // µs, monotonic
@@ -109,6 +119,7 @@ type out struct {
 	redo     []*paramEntry // what a bundle has changed behind the first snapshot's cursor
 	pending  int           // subscriptions whose snapshot is not complete
 	filling  bool          // somebody puts a piece of a snapshot together
+	slow     bool          // counted as one that is behind
 	burst    burst         // of snapshots, in datagrams
 	dirty    owed          // params that have changed while the client was slow
 	filters  map[string]*filter
@@ -126,10 +137,14 @@ func (r *Router) Open(c Conn, p Peer) (*Session, bool) {
 	s := &Session{router: r, conn: c, peer: p, seq: r.lastSession.Add(1)}
 	s.opened = r.monotonic(time.Now())
 	s.heard.Store(s.opened)
+	s.prompt, _ = c.(PromptConn)
 	if p.Deep {
 		s.wake, s.over = make(chan struct{}, 1), make(chan struct{})
 	}
 	ok := r.sessions.add(s)
+	if ok {
+		r.ways.of(p.Transport).opened.Add(1)
+	}
 	if ok && p.Deep {
 		go s.flushAlways()
 	}
@@ -153,8 +168,9 @@ func (s *Session) Receive(data []byte) {
 			}
 			return
 		}
-		s.countIn(b, len(data)-len(rest))
-		s.dispatch(b, f)
+		k := s.dispatch(b, f)
+		s.countIn(b, k, len(data)-len(rest))
+		b.countHandled(s.router, k)
 		if b.next(s.router) {
 			s.heard.Store(b.now)
 			s.in.show()
@@ -267,6 +283,7 @@ func (s *Session) Closed(r Reason) {
 	s.out.gone = true
 	s.out.queue.Clear()
 	s.giveUpLocked()
+	s.countCaughtUpLocked()
 	s.out.filters, s.out.deferred = nil, nil
 	s.out.Unlock()
 	s.conn.Abort()
@@ -290,7 +307,7 @@ func (s *Session) Closed(r Reason) {
 	}
 	b.finish(s.router)
 	s.router.sessions.remove(s)
-	s.countGone()
+	s.countGone(r)
 	if s.over != nil {
 		close(s.over)
 	}
@@ -364,31 +381,35 @@ func (s *Session) badBytes(b *batch, err error) {
 	s.failErr(b, nil, err)
 }
 
-// dispatch does one message.
-func (s *Session) dispatch(b *batch, f wire.Frame) {
+// dispatch does one message, and says of what kind it was.
+func (s *Session) dispatch(b *batch, f wire.Frame) (k kind) {
 	payload := f.Payload
+	if len(payload) > 0 {
+		k = kindOf[payload[0]]
+	}
 	lobby := s.waiting.Load()
 	switch {
 	case lobby:
 		if !s.guest.heeds(b, payload) && (s.ending.Load() || s.guest.stillWaits()) {
-			return
+			return k
 		}
 	case s.greeted.Load():
 		if s.endExpired(b) || !s.withinRate(b, 1) {
-			return
+			return k
 		}
 	}
 	if len(payload) == 0 {
 		s.badBytes(b, &wire.ProtocolError{Code: wire.CodeBadMessage, Message: "the frame is empty"})
-		return
+		return k
 	}
 	if wire.IsLegacy(payload) {
 		var err error
 		if b.legacy, err = wire.Transcode(b.legacy[:0], payload); err != nil {
 			s.badBytes(b, err)
-			return
+			return k
 		}
 		payload = b.legacy
+		k = kindOf[payload[0]]
 	}
 	if b.trace {
 		s.trace(f, payload)
@@ -398,10 +419,10 @@ func (s *Session) dispatch(b *batch, f wire.Frame) {
 	}
 	if !s.greeted.Load() {
 		s.greet(b, payload)
-		return
+		return k
 	}
 	if lobby && s.inLobby(b, payload) {
-		return
+		return k
 	}
 	var err error
 	switch t := wire.Type(payload[0]); t {
@@ -439,6 +460,7 @@ func (s *Session) dispatch(b *batch, f wire.Frame) {
 	if err != nil {
 		s.failErr(b, nil, err)
 	}
+	return k
 }
 
 // LevelTrace is the level of one record for every message: one step below slog's

@@ -185,7 +185,9 @@ func (s *Session) apply(b *batch, p *paramEntry, exists bool, m *wire.Set) {
 		s.router.params.Vacate(p)
 	}
 	b.value = wire.AppendWideValue(b.value[:0], m.Value)
+	before := stateBytes(p)
 	p.Store(b.value, s.id, b.wall)
+	b.tally.state += stateBytes(p) - before
 	b.tally.writes++
 	p.Timeline = false
 	if m.HasTTL {
@@ -202,6 +204,7 @@ func (s *Session) apply(b *batch, p *paramEntry, exists bool, m *wire.Set) {
 		if holder == "" {
 			s.unhold(p)
 		}
+		s.router.counts.countLock(p.Holder(), holder)
 		p.SetHolder(holder)
 	}
 }
@@ -210,11 +213,13 @@ func (s *Session) apply(b *batch, p *paramEntry, exists bool, m *wire.Set) {
 func (s *Session) tell(b *batch, p *paramEntry, q wire.QoS) {
 	rt := s.router.routeOf(b, p)
 	if len(rt.targets) == 0 {
+		b.countFanout(0)
 		return
 	}
 	if b.encodeSet(&b.out, p) != nil {
 		return // cannot be: judge keeps to the limit
 	}
+	n := 0
 	for i := range rt.targets {
 		t := &rt.targets[i]
 		switch {
@@ -222,8 +227,12 @@ func (s *Session) tell(b *batch, p *paramEntry, q wire.QoS) {
 			t.s.deliverParam(b, p, &b.out, t.via, t.s == s && q != wire.Fire)
 		case t.all&wire.MaskParam != 0:
 			t.s.filterParam(b, p, &b.out, t.via, t.s == s && q != wire.Fire)
+		default:
+			continue
 		}
+		n++
 	}
+	b.countFanout(n)
 }
 
 func (s *Session) ackSet(b *batch, m *wire.Set, revision uint64, holder string) {

@@ -14,8 +14,12 @@ var easings = []string{"linear", "ease-in", "ease-out", "ease-in-out", "step", "
 func (s *Session) timeline(b *batch, m *wire.Publish, payload []byte) (revision uint64, err error) {
 	if !m.HasValue {
 		rt, err := s.router.routeTo(b, m.Address)
-		if err != nil || len(rt.targets) == 0 {
+		if err != nil {
 			return 0, err
+		}
+		if len(rt.targets) == 0 {
+			b.countFanout(0)
+			return 0, nil
 		}
 		if err := b.encodePublish(m, payload); err != nil {
 			return 0, err
@@ -39,7 +43,11 @@ func (s *Session) timeline(b *batch, m *wire.Publish, payload []byte) (revision 
 func (s *Session) tellTimeline(b *batch, p *paramEntry, m *wire.Publish, payload []byte) {
 	p.Timeline = true
 	rt := s.router.routeOf(b, p)
-	if len(rt.targets) > 0 && b.encodePublish(m, payload) == nil {
+	if len(rt.targets) == 0 {
+		b.countFanout(0)
+		return
+	}
+	if b.encodePublish(m, payload) == nil {
 		s.spread(b, rt, m, reliable)
 	}
 }

@@ -21,8 +21,16 @@ const module = "github.com/clasp-studio/clasp"
 // arrows maps a package to everything outside the standard library that it may import. A path that starts with a slash is
 // one of ours; "*" is any.
 var arrows = map[string][]string{
-	"/cmd/clasp":       {"*"},
-	"/cmd/clasp-bench": {"*"},
+	"/cmd/clasp":                        {"*"},
+	"/cmd/clasp-bench":                  {"*"},
+	"/cmd/clasp-bench/internal/barelog": {"/cmd/clasp-bench/internal/host"},
+	"/cmd/clasp-bench/internal/host":    {"golang.org/x/sys/unix"},
+	"/cmd/clasp-bench/internal/process": {"/cmd/clasp-bench/internal/host"},
+	"/cmd/clasp-bench/internal/relay":   {},
+	"/cmd/clasp-bench/peers/raw":        {"/cmd/clasp-bench/internal/relay"},
+	"/cmd/clasp-bench/soak":             {"/cmd/clasp-bench/internal/host", "/cmd/clasp-bench/internal/process", "/router/cert", "/router/wire", "github.com/Shopify/toxiproxy/v2/stream", "github.com/Shopify/toxiproxy/v2/toxics", "github.com/gorilla/websocket", "github.com/quic-go/quic-go"},
+	"/cmd/clasp-bench/versus":           {"/cmd/clasp-bench/internal/barelog", "/cmd/clasp-bench/internal/host", "/cmd/clasp-bench/internal/process", "/cmd/clasp-bench/versus/peer", "golang.org/x/sys/unix"},
+	"/cmd/clasp-bench/versus/peer":      {"/cmd/clasp-bench/internal/host", "/cmd/clasp-bench/internal/process", "/cmd/clasp-bench/internal/relay", "/router/wire"},
 
 	"/assets":  {},
 	"/config":  {"/router/address", "/router/sites", "/router/smallfile", "go.yaml.in/yaml/v3"},
@@ -36,6 +44,7 @@ var arrows = map[string][]string{
 	"/router/cert":                       {"/router/smallfile"},
 	"/router/client":                     {"/router/address", "/router/internal/datagram", "/router/wire", "github.com/gorilla/websocket", "github.com/quic-go/quic-go"},
 	"/router/discovery":                  {"/router/wire", "golang.org/x/net/dns/dnsmessage", "golang.org/x/net/ipv4"},
+	"/router/history":                    {"/router/client", "/router/wire", "github.com/anishathalye/porcupine"}, // for tests
 	"/router/internal/datagram":          {"golang.org/x/net/ipv4", "golang.org/x/sys/unix", "golang.org/x/sys/windows"},
 	"/router/internal/kit":               {"/router", "/router/client", "/router/wire"}, // for tests
 	"/router/metrics":                    {"github.com/prometheus/client_golang/prometheus", "github.com/prometheus/client_golang/prometheus/collectors", "github.com/prometheus/client_golang/prometheus/promhttp"},

@@ -56,17 +56,7 @@ func (s *server) metrics() *metrics.Metrics {
 	return metrics.New(metrics.Options{
 		Version: build.Version, Revision: build.Commit, Start: s.started, Reloads: s.counted, Persistence: s.state.metrics,
 		CertificateExpiry: s.certs.expires(), Pairing: s.devices.metrics(),
-		Router: func() metrics.Router {
-			now, refused := s.router.Stats(), s.router.Refused()
-			m := metrics.Router{
-				Sessions: now.Sessions, Subscriptions: now.Subscriptions, Params: now.Params,
-				AuthFailures: refused.Auth, Denied: refused.Denied,
-			}
-			if s.found != nil {
-				m.Discovered = s.found.replies()
-			}
-			return m
-		},
+		Router: s.routed,
 		Listeners: func() []metrics.Listener {
 			all := slices.Concat([]metrics.Listener{{Transport: "ws", Address: s.ws.Addr().String(), Up: !s.ending()}}, s.ways.metrics(), s.pages.metrics())
 			if s.found != nil {
@@ -75,6 +65,29 @@ func (s *server) metrics() *metrics.Metrics {
 			return all
 		},
 	})
+}
+
+// routed is what the router has counted, as it is shown.
+func (s *server) routed() metrics.Router {
+	now, refused, all := s.router.Stats(), s.router.Refused(), s.router.Counted()
+	m := metrics.Router{
+		Sessions: now.Sessions, Subscriptions: now.Subscriptions, Params: now.Params,
+		Slow: all.Slow, Locks: all.Locks, StateBytes: all.StateBytes,
+		Received: all.Received, Sent: all.Sent, Dropped: all.Dropped, Errors: all.Errors,
+		AuthFailures: refused.Auth, Denied: refused.Denied,
+		Handled: make(map[string]metrics.Histogram), Fanout: metrics.Histogram(all.Fanout), Flushed: metrics.Histogram(all.Flushed),
+		Transports: make(map[string]metrics.Transport),
+	}
+	for kind, h := range all.Handled {
+		m.Handled[kind] = metrics.Histogram(h)
+	}
+	for name, t := range all.Transports {
+		m.Transports[name] = metrics.Transport(t)
+	}
+	if s.found != nil {
+		m.Discovered = s.found.replies()
+	}
+	return m
 }
 
 // serveMetrics serves on a listener until it is closed.

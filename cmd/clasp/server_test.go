@@ -37,9 +37,15 @@ type service struct {
 // serve starts a router; it is killed when the test ends, unless it has ended by itself.
 func serve(t *testing.T, environ []string, args ...string) *service {
 	t.Helper()
+	return serveStartedBy(t, (*exec.Cmd).Start, environ, args...)
+}
+
+// serveStartedBy is serve for a test that has its own way to start a program.
+func serveStartedBy(t *testing.T, start func(*exec.Cmd) error, environ []string, args ...string) *service {
+	t.Helper()
 	s := &service{cmd: claspCommand(t, environ, append([]string{"server"}, args...)...), ended: make(chan struct{})}
 	s.cmd.Stdout, s.cmd.Stderr = &s.stdout, &s.stderr
-	if err := s.cmd.Start(); err != nil {
+	if err := start(s.cmd); err != nil {
 		t.Fatal(err)
 	}
 	go func() {

@@ -18,6 +18,7 @@ func (s *server) openWays() {
 	s.ways = newListeners(s.log.Logger, s.tellPorts)
 	s.found = s.newDiscoverable()
 	way := func(name, label, network string, port int, open func(address string) (socket, error)) *optional {
+		s.router.Meter(label) // what is counted of it is shown from the start, open or not
 		return s.ways.add(&optional{
 			name: name, label: label, scheme: label, network: network,
 			bind: c.Bind, port: port, flag: "--" + label + "-port", open: open,

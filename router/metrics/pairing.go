@@ -42,12 +42,6 @@ func (c pairingCollector) Collect(out chan<- prometheus.Metric) {
 	}
 	gauge(pairingLocked, locked)
 	gauge(pairedDevices, float64(p.Devices))
-	for _, counter := range []struct {
-		desc   *prometheus.Desc
-		values map[string]uint64
-	}{{pairingRequests, p.Requests}, {pairingFailures, p.Failures}} {
-		for label, n := range counter.values {
-			out <- prometheus.MustNewConstMetric(counter.desc, prometheus.CounterValue, float64(n), label)
-		}
-	}
+	collectBy(out, pairingRequests, p.Requests)
+	collectBy(out, pairingFailures, p.Failures)
 }

@@ -98,6 +98,7 @@ func (s *Store) end() {
 	r := &s.round
 	r.running = false
 	s.folded.Store(r.written)
+	s.journal.tight.Store(false)
 	if r.bytes > trimAfter && s.disk.sound {
 		if err := s.disk.trim(); err != nil {
 			s.log.Debug("the memory of the state is not given back", "error", err)

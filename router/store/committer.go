@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"syscall"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -163,6 +164,9 @@ func (s *Store) step() error {
 		if data {
 			s.copies.dirty.Store(true)
 		}
+	}
+	if full(err) && !errors.Is(err, syscall.EFBIG) { // which takes nothing from other files
+		s.journal.tight.Store(true)
 	}
 	s.round.wrote(err, s.disk.pages, s.busy.Swap(false))
 	return err

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -152,6 +153,41 @@ func TestFullTmpfs(t *testing.T) {
 	dir := tmpfs(t, 64<<20)
 	var free func()
 	fullDisk(t, filepath.Join(dir, "state.db"), func() { free = fill(t, dir, 1<<20) }, func() { free() })
+}
+
+// Clients that go on committing do not take the room that somebody makes from the checkpoint,
+// without which their commits never end.
+func TestRoomIsTheDatabases(t *testing.T) {
+	dir := tmpfs(t, 64<<20)
+	e := open(t, store.Options{Path: filepath.Join(dir, "state.db"), Interval: 100 * time.Millisecond})
+	e.set(record("/before", 1, "x"))
+	checkpointed(t, e)
+	spare := filepath.Join(dir, "spare")
+	if err := os.WriteFile(spare, make([]byte, 8<<20), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	fill(t, dir, 3<<20)
+	e.set(record("/large", 1, string(make([]byte, 6<<20))))
+	e.s.Soon()
+	eventually(t, "the checkpoint fails", func() bool { return e.s.Health().Err != nil })
+	var clients sync.WaitGroup
+	var over atomic.Bool
+	t.Cleanup(clients.Wait)
+	t.Cleanup(func() { over.Store(true) })
+	for c := range 4 {
+		address, value := fmt.Sprint("/client/", c), string(make([]byte, 60_000))
+		clients.Go(func() {
+			for n := uint64(1); !over.Load(); {
+				if e.commit(record(address, n, value)) == nil {
+					n++
+				}
+			}
+		})
+	}
+	if err := os.Remove(spare); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "it works again", func() bool { return e.s.Health().Err == nil })
 }
 
 // limitFiles sets how large files may be until the test ends, and returns how to lift that.

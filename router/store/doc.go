@@ -49,7 +49,9 @@
 //
 // A batch that cannot be written is refused at once, and made void before anything else is
 // journaled; what has changed stays in memory, and every second both sides try whether it
-// works again. A log line says when failing begins and one when it ends. After a failed sync
+// works again. Where it is room that is missing, the journal does not grow until a checkpoint
+// is through, which needs it more: then the journal can be written over. A log line says when
+// failing begins and one when it ends. After a failed sync
 // nobody knows what is on the disk, while bbolt would go on from what it has in memory. So the meta pages
 // are written and synced once more, the database is opened anew, and everything is written
 // again.

@@ -17,6 +17,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync/atomic"
+	"syscall"
 )
 
 const (
@@ -49,6 +50,11 @@ var (
 
 var errJournalFull = errors.New("the journal is full, because the database cannot be written")
 
+// errTight is why there may be no commits on a disk that was full, until a checkpoint is through
+// and lets files be written over: the journal would take the room that somebody has made, and the
+// checkpoint would never get any.
+var errTight = fmt.Errorf("the journal leaves what room there is to the database: %w", syscall.ENOSPC)
+
 // journal is what commits are written to. One goroutine writes; the floor may be raised by
 // another.
 type journal struct {
@@ -57,6 +63,7 @@ type journal struct {
 	next    uint64        // the number of the next batch
 	floor   atomic.Uint64 // batches before it are in the database for good
 	written atomic.Uint64 // bytes, all in all
+	tight   atomic.Bool   // the files may not get longer: the database has found no room
 	files   [2]segment
 	at      int  // the file that is written
 	refused bool // what stands at the end may be a batch that does not count
@@ -130,18 +137,43 @@ func (j *journal) probe() error {
 	return err
 }
 
-// room returns the file for the next n bytes, which is that long.
+// room returns the file for the next n bytes, which is that long. Where there is no room for
+// that, the other one may be long enough already.
 func (j *journal) room(n int) (*segment, error) {
 	j.need = n
+	if j.files[j.at].end >= turnAfter || j.stuck {
+		j.turn()
+	}
+	s, err := j.fit(n)
+	if full(err) && j.files[1-j.at].size >= segmentHead+int64(n) && j.turn() {
+		s, err = j.fit(n)
+	}
+	return s, err
+}
+
+// turn takes the other file, if it may be written over.
+func (j *journal) turn() bool {
+	other := &j.files[1-j.at]
+	if other.after > j.floor.Load() {
+		return false
+	}
+	other.rewind()
+	j.at = 1 - j.at
+	return true
+}
+
+// fit makes the file that is written long enough for the next n bytes.
+func (j *journal) fit(n int) (*segment, error) {
 	s := &j.files[j.at]
-	if other := &j.files[1-j.at]; (s.end >= turnAfter || j.stuck) && other.after <= j.floor.Load() {
-		other.rewind()
-		j.at, s = 1-j.at, other
-	}
-	if s.end+int64(n) > maxSegment {
+	size := s.end + int64(n)
+	switch {
+	case size > maxSegment:
 		return nil, errJournalFull
-	}
-	if s.file == nil {
+	case s.file != nil && s.size >= size:
+		return s, nil
+	case j.tight.Load():
+		return nil, errTight
+	case s.file == nil:
 		if err := j.create(s, segmentName(j.path, j.at)); err != nil {
 			return nil, err
 		}

@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -107,6 +108,38 @@ func TestJournalTurns(t *testing.T) {
 	if got, whole := left(t, path, 7, j.floor.Load()); !whole || got[len(got)-1] != fmt.Sprintf("%d after", j.next) {
 		t.Errorf("%.200q, %t", got, whole)
 	}
+}
+
+// While the database needs the room that there is, the files do not get longer, and what they have
+// is used, that of the other one too.
+func TestJournalTight(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "state.db")
+	j := openJournal(t, path, 7, 0)
+	large := bytes.Repeat([]byte("x"), 1200<<10)
+	journal1(t, j, large, []byte("turned"))
+	if j.at != 1 || j.files[0].size < int64(len(large)) || j.files[1].size > int64(len(large)) {
+		t.Fatalf("at file %d, %d and %d bytes long", j.at, j.files[0].size, j.files[1].size)
+	}
+	j.floor.Store(j.next)
+	j.tight.Store(true)
+	journal1(t, j, []byte("here"), large)
+	if j.at != 0 {
+		t.Error("it does not go to the file that is long enough")
+	}
+	sizes := [2]int64{j.files[0].size, j.files[1].size}
+	for _, write := range []func() error{func() error { return j.append(block(large)) }, j.probe} {
+		if err := write(); !errors.Is(err, errTight) || !full(err) {
+			t.Errorf("%v, want %v", err, errTight)
+		}
+	}
+	for i, size := range sizes {
+		if info, err := os.Stat(segmentName(path, i)); err != nil || info.Size() != size {
+			t.Errorf("file %d: %d bytes, %v; had %d", i, info.Size(), err, size)
+		}
+	}
+	j.tight.Store(false)
+	journal1(t, j, []byte("after"))
+	wantLeft(t, path, 7, 2, "2 here", "3 "+string(large), "4 after")
 }
 
 // A batch that was refused is not there for the next start, nor does it leave a gap.

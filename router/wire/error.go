@@ -44,6 +44,16 @@ const (
 	CodeTransportDenied Code = 319
 )
 
+// Codes returns every code there is, in the order of their numbers.
+func Codes() []Code {
+	return []Code{
+		CodeBadFrame, CodeBadMessage, CodeVersion, CodeBadAddress, CodeNotFound, CodeBadPattern, CodeUnauthenticated, CodeForbidden,
+		CodeExpired, CodePairingPending, CodePairingClosed, CodePINInvalid, CodePINExpired, CodePairingLocked, CodePairingDenied,
+		CodeTokenRevoked, CodePairingBusy, CodeTransportDenied, CodeConflict, CodeLocked, CodeBadValue, CodeNoSession, CodeLimit,
+		CodeInternal, CodeUnavailable, CodeOverloaded,
+	}
+}
+
 // ProtocolError says what was wrong with bytes or values and which code an ERROR message about it carries.
 // Message names the message, the field and the byte offset in the payload.
 type ProtocolError struct {

@@ -11,10 +11,7 @@ import (
 // legacyTypes finds a message type by the name a legacy message gives it.
 var legacyTypes = func() map[string]Type {
 	types := make(map[string]Type)
-	for _, t := range []Type{
-		TypeHello, TypeWelcome, TypeAnnounce, TypeSubscribe, TypeUnsubscribe, TypePublish, TypeSet, TypeGet, TypeSnapshot,
-		TypeReplay, TypeBundle, TypeSync, TypePing, TypePong, TypeAck, TypeError, TypeQuery, TypeResult,
-	} {
+	for _, t := range Types() {
 		types[t.String()] = t
 	}
 	return types

@@ -29,6 +29,14 @@ const (
 	TypeResult      Type = 0x61
 )
 
+// Types returns every message type, in the order of their numbers.
+func Types() []Type {
+	return []Type{
+		TypeHello, TypeWelcome, TypeAnnounce, TypeSubscribe, TypeUnsubscribe, TypePublish, TypeSet, TypeGet, TypeSnapshot,
+		TypeReplay, TypeBundle, TypeSync, TypePing, TypePong, TypeAck, TypeError, TypeQuery, TypeResult,
+	}
+}
+
 // String returns the upper-case name, as legacy messages carry it and errors print it: "SET".
 func (t Type) String() string {
 	switch t {

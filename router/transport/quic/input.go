@@ -10,6 +10,7 @@ import (
 
 	quicgo "github.com/quic-go/quic-go"
 
+	"github.com/clasp-studio/clasp/router"
 	"github.com/clasp-studio/clasp/router/wire"
 )
 
@@ -32,6 +33,7 @@ var buffers = sync.Pool{New: func() any {
 // input splits what comes on a stream into frames.
 type input struct {
 	stream *quicgo.Stream
+	meter  *router.Meter
 	first  [1]byte // to wait with
 	buf    *[]byte // nil while nothing waits
 	done   int     // bytes of buf that have been handed out
@@ -76,6 +78,7 @@ func (in *input) next(limit int) ([]byte, error) {
 		var got int
 		got, in.err = in.stream.Read((*in.buf)[in.n:])
 		in.n += got
+		in.meter.Received(got)
 	}
 }
 

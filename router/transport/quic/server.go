@@ -104,6 +104,7 @@ func serve(r *router.Router, socket *net.UDPConn, o Options) (*Server, error) {
 	if hint := datagram.Hint(socket, "QUIC"); hint != "" {
 		r.Logger().Warn(hint)
 	}
+	r.Meter(name) // shown from the start
 	s := &Server{router: r, socket: socket, peers: make(map[*peer]struct{})}
 	steady := &datagram.Steady{UDPConn: socket}
 	steady.Hold()
@@ -165,15 +166,39 @@ func (s *Server) config(*quicgo.ClientInfo) (*quicgo.Config, error) {
 func (s *Server) admit(ctx context.Context, client *quicgo.ClientInfo) (context.Context, error) {
 	place, err := s.router.Enter(network.SourceOf(client.RemoteAddr))
 	if err != nil {
+		s.router.CountFailure(name, router.FailedLimit)
 		s.refused.Warn(s.router.Logger(), "refused a connection: "+err.Error(), "remote", client.RemoteAddr.String(), "transport", name)
 		return nil, err
 	}
 	s.open.Add(1)
+	v := new(visit)
 	context.AfterFunc(ctx, func() {
 		s.open.Add(-1)
 		place.Leave()
+		if why := context.Cause(ctx); !v.greeted.Load() && !errors.As(why, new(*quicgo.ApplicationError)) { // that is for later
+			s.router.CountFailure(name, failure(why))
+		}
 	})
-	return ctx, nil
+	return context.WithValue(ctx, visitKey{}, v), nil
+}
+
+// visit is what the context of a connection says of it.
+type visit struct{ greeted atomic.Bool } // the handshake is done: from here on the router counts what becomes of it
+
+type visitKey struct{}
+
+// failure says why a handshake failed, by the error that ended it.
+func failure(err error) router.Failure {
+	var late *quicgo.HandshakeTimeoutError
+	var silent *quicgo.IdleTimeoutError
+	var broken *quicgo.TransportError
+	switch {
+	case errors.As(err, &late), errors.As(err, &silent):
+		return router.FailedTimeout
+	case errors.As(err, &broken) && broken.ErrorCode.IsCryptoError():
+		return router.FailedTLS
+	}
+	return router.FailedLost
 }
 
 // mustProve reports whether so many handshakes are under way that whoever asks for another
@@ -215,6 +240,7 @@ func (s *Server) accept(ctx context.Context) {
 		c, err := s.listener.Accept(ctx)
 		switch {
 		case err == nil:
+			c.Context().Value(visitKey{}).(*visit).greeted.Store(true) // admit has made all of them
 			s.serving.Go(func() { s.session(c) })
 		case ctx.Err() != nil || errors.Is(err, quicgo.ErrServerClosed):
 			return

@@ -29,6 +29,7 @@ const linger = 2 * time.Second
 type peer struct {
 	conn     *quicgo.Conn
 	session  *router.Session
+	meter    *router.Meter
 	packets  uint64        // received when last looked; the server's watch has it
 	finished chan struct{} // closed when goodbye has been said
 
@@ -43,7 +44,7 @@ var _ router.Conn = (*peer)(nil)
 // session serves one connection until it ends. It exists before its stream does, so that
 // the router counts and times it.
 func (s *Server) session(c *quicgo.Conn) {
-	p := &peer{conn: c, finished: make(chan struct{}), reason: router.ReasonLost}
+	p := &peer{conn: c, meter: s.router.Meter(name), finished: make(chan struct{}), reason: router.ReasonLost}
 	session, ok := s.router.Open(p, router.Peer{Transport: name, Remote: c.RemoteAddr().String(), Source: network.SourceOf(c.RemoteAddr()), Encrypted: true, Framing: router.Bare, Deep: true})
 	if !ok {
 		p.Finish(router.ReasonShutdown)
@@ -68,7 +69,7 @@ func (s *Server) read(p *peer) router.Reason {
 	p.mu.Lock()
 	p.stream = stream
 	p.mu.Unlock()
-	in := input{stream: stream}
+	in := input{stream: stream, meter: p.meter}
 	defer in.release()
 	for {
 		// Room for the longest frame header besides the payload.
@@ -145,7 +146,8 @@ func (p *peer) Write(b []byte) error {
 	if stream == nil {
 		return errors.New("the client has opened no stream") // cannot be: HELLO has not come
 	}
-	_, err := stream.Write(b)
+	n, err := stream.Write(b)
+	p.meter.Sent(n)
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		p.because(router.ReasonSlow)
 	}

@@ -46,7 +46,7 @@ func (c *conn) Write(frames []byte) error {
 			return fmt.Errorf("send frames: the next %d bytes are no whole frame", len(frames)) // cannot be: the router makes them
 		}
 		if len(out)+lengthSize+size > chunkSize {
-			if _, err := c.Conn.Write(out); err != nil {
+			if _, err := c.Visitor.Write(out); err != nil {
 				return err
 			}
 			out = out[:0]
@@ -55,7 +55,7 @@ func (c *conn) Write(frames []byte) error {
 		out = append(out, frames[:size]...)
 		frames = frames[size:]
 	}
-	_, err := c.Conn.Write(out)
+	_, err := c.Visitor.Write(out)
 	return err
 }
 

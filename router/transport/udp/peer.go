@@ -97,6 +97,7 @@ func (p *peer) put(b []byte) {
 	}
 	if len(*p.in)+2+len(b) > inboxLimit {
 		p.mu.Unlock()
+		p.server.router.CountUnread()
 		p.server.dropped.Warn(p.server.router.Logger(), "a UDP client sends faster than its messages can be worked on: some are lost",
 			"remote", p.addr.String())
 		return
@@ -184,7 +185,7 @@ func (p *peer) repeat(n int) {
 	p.shown = p.shown || say
 	p.mu.Unlock()
 	if say {
-		_ = p.server.socket.Write(p.way, answer) // lost like any other
+		_ = p.server.send(p.way, answer) // lost like any other
 	}
 }
 
@@ -219,7 +220,7 @@ func (p *peer) Write(b []byte) error {
 		if len(now) == 0 {
 			return nil // the rest is not sent: it ends
 		}
-		err := p.server.socket.Write(p.way, now)
+		err := p.server.send(p.way, now)
 		if errors.Is(err, net.ErrClosed) {
 			return err
 		}

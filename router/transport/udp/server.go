@@ -75,6 +75,7 @@ type Server struct {
 	other  func(packet []byte, from, to netip.AddrPort) (reply []byte, taken bool)
 	now    func() time.Time
 	failed quiet.Log
+	meter  *router.Meter
 
 	// Owned by the socket's reader.
 	legacy []byte // a MessagePack message made binary
@@ -97,7 +98,7 @@ func listen(r *router.Router, addr string, o Options, now func() time.Time) (*Se
 	if err != nil {
 		return nil, fmt.Errorf("listen for UDP on %s: %w", addr, err)
 	}
-	s := &Server{router: r, other: o.Other, now: now}
+	s := &Server{router: r, other: o.Other, now: now, meter: r.Meter(name)}
 	if s.socket, err = datagram.New(c, atOnce); err != nil {
 		_ = c.Close()
 		return nil, fmt.Errorf("listen for UDP on %s: %w", addr, err)
@@ -144,6 +145,7 @@ func (s *Server) serve() {
 
 // take sees that a datagram gets to where it belongs.
 func (s *Server) take(m *datagram.Message, now time.Time) {
+	s.meter.Received(len(m.Data))
 	if a := m.From.Addr(); m.From.Port() == 0 || a.IsUnspecified() || a.IsMulticast() {
 		return // nobody's address
 	}
@@ -165,8 +167,18 @@ func (s *Server) take(m *datagram.Message, now time.Time) {
 // reply answers a datagram without a session.
 func (s *Server) reply(m *datagram.Message, b []byte) {
 	if len(b) > 0 {
-		_ = s.socket.Write(datagram.NewWay(m.From, m.To), [][]byte{b}) // lost like any other
+		_ = s.send(datagram.NewWay(m.From, m.To), [][]byte{b}) // lost like any other
 	}
+}
+
+// send sends datagrams, and counts them: those that are lost on this machine, too.
+func (s *Server) send(way datagram.Way, datagrams [][]byte) error {
+	n := 0
+	for _, b := range datagrams {
+		n += len(b)
+	}
+	s.meter.Sent(n)
+	return s.socket.Write(way, datagrams)
 }
 
 // What a datagram seems to be.

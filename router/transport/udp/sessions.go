@@ -128,6 +128,7 @@ func (s *Server) open(m *datagram.Message, payload []byte, now time.Time, old *p
 	lucky := !closed && s.fresh.try(1, now)
 	if closed || !known && !lucky {
 		s.mu.Unlock()
+		s.router.CountFailure(name, router.FailedLimit)
 		return
 	}
 	if lucky {
@@ -136,6 +137,7 @@ func (s *Server) open(m *datagram.Message, payload []byte, now time.Time, old *p
 	if !known {
 		if err := s.router.RoomForgeable(source); err != nil {
 			s.mu.Unlock()
+			s.router.CountFailure(name, router.FailedLimit)
 			s.refused(m.From, err)
 			s.refuse(m, wire.CodeOverloaded, err.Error(), now)
 			return

@@ -8,7 +8,7 @@ func (c *conn) readAhead() error {
 	buf := inputs.Get().(*[]byte)
 	n, err := 0, error(nil)
 	for n == 0 && err == nil {
-		n, err = c.Conn.Read(*buf)
+		n, err = c.Visitor.Read(*buf)
 	}
 	if n == 0 {
 		inputs.Put(buf)

@@ -37,5 +37,6 @@ func (c *conn) readAhead() error {
 		return io.EOF
 	}
 	c.ahead = (*c.buf)[:n]
+	c.Came(n)
 	return nil
 }

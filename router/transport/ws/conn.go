@@ -2,7 +2,9 @@ package ws
 
 import (
 	"encoding/binary"
+	"errors"
 	"net"
+	"os"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -18,16 +20,29 @@ import (
 // cut. Cut at once, what it has not read yet would be lost with it.
 const linger = 2 * time.Second
 
+// What has come of a connection.
+const (
+	cameNothing = iota
+	cameBytes   // no whole request
+	cameLate    // no whole request, and what was missing has not come in time
+	cameRequest // what becomes of it is counted where it is answered
+)
+
 // conn is a connection that says when its input is exhausted, and the router's way
 // back to the client.
 type conn struct {
 	*door.Visitor
 	out  net.Conn        // what frames are written to: Conn, or the TLS above it
 	raw  syscall.RawConn // nil where input cannot be read ahead
-	said atomic.Bool     // goodbye has been said: nothing may follow it
+	came atomic.Int32    // what has come so far, for who counts those that never become a session
+
+	writing sync.Mutex
+	open    bool // there is a session
+	said    bool // goodbye has been said, or is about to be: nothing may follow it (RFC 6455 section 5.5.1)
+	torn    bool // owned by the flusher: writing is held until Write has brought the rest of a frame
 
 	// Owned by the reader.
-	idle  func()  // called when there is nothing more to read
+	idle  func()  // called when there is nothing more to read; nil before there is a session
 	ahead []byte  // input read ahead, in buf
 	buf   *[]byte // nil while nothing is read ahead
 }
@@ -40,9 +55,12 @@ func (c *conn) Read(p []byte) (int, error) {
 			c.idle()
 		}
 		if c.raw == nil {
-			return c.Conn.Read(p)
+			n, err := c.Visitor.Read(p)
+			c.heard(err)
+			return n, err
 		}
 		if err := c.readAhead(); err != nil {
+			c.heard(err)
 			return 0, err
 		}
 	}
@@ -52,6 +70,13 @@ func (c *conn) Read(p []byte) (int, error) {
 		c.buf = nil
 	}
 	return n, nil
+}
+
+// heard notes that a request has not come in time.
+func (c *conn) heard(err error) {
+	if came := c.came.Load(); came != cameRequest && errors.Is(err, os.ErrDeadlineExceeded) {
+		c.came.CompareAndSwap(came, cameLate)
+	}
 }
 
 // inputs are buffers to read ahead into: gorilla asks for 512 bytes at a time, which
@@ -69,7 +94,12 @@ var _ router.Conn = way{}
 
 // Write sends whole frames.
 func (w way) Write(b []byte) error {
-	if w.said.Load() {
+	if !w.torn {
+		w.writing.Lock()
+	}
+	w.torn = false
+	defer w.writing.Unlock()
+	if w.said {
 		return nil // too late: the client has gone
 	}
 	_, err := w.out.Write(b)
@@ -77,7 +107,7 @@ func (w way) Write(b []byte) error {
 }
 
 // Limit bounds how long writes may still take.
-func (w way) Limit(d time.Duration) { _ = w.SetWriteDeadline(time.Now().Add(d)) }
+func (w way) Limit(d time.Duration) { _ = w.Visitor.SetWriteDeadline(time.Now().Add(d)) }
 
 // Finish sends a close frame with the reason, and lets the client read it.
 func (w way) Finish(r router.Reason) {
@@ -93,11 +123,32 @@ func (w way) Finish(r router.Reason) {
 // Abort closes at once.
 func (w way) Abort() { _ = w.conn.Close() }
 
-// goodbye sends a last frame, but does not wait long for room.
+// begin says that from now on frames are written.
+func (c *conn) begin() {
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	c.open = true
+}
+
+// goodbye sends a last frame, unless one has been sent, but does not wait long for room.
 func (c *conn) goodbye(frame []byte) {
-	c.said.Store(true)
-	_ = c.SetWriteDeadline(time.Now().Add(linger))
-	_, _ = c.out.Write(frame)
+	_ = c.Visitor.SetWriteDeadline(time.Now().Add(linger)) // a frame that waits for room gives up
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	if !c.said {
+		c.said = true
+		_, _ = c.out.Write(frame)
+	}
+}
+
+// SetWriteDeadline is what gorilla calls, through the TLS if there is any, when it is about to say
+// goodbye by itself to a client that breaks the WebSocket rules: no other frame may come behind that.
+func (c *conn) SetWriteDeadline(t time.Time) error {
+	err := c.Visitor.SetWriteDeadline(t) // a frame that waits for room gives up
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	c.said = c.said || c.open // before there is a session it is the HTTP server that calls
+	return err
 }
 
 // Opcodes of control frames (RFC 6455 section 5.5), with the bit that says that the

@@ -65,6 +65,9 @@ func startOn(t *testing.T, how ws.Options, options ...func(*router.Options)) *ri
 	t.Cleanup(func() {
 		// The clients' own clean-up has run by now.
 		g.settled(t)
+		if c := r.Counted(); c.Slow != 0 || c.Locks != 0 {
+			t.Errorf("with nobody there, %d are counted as slow and %d params as locked", c.Slow, c.Locks)
+		}
 		_ = s.Close()
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()

@@ -99,6 +99,7 @@ func Listen(r *router.Router, addr string, o Options) (*Server, error) {
 		Protocols:         http1,
 		TLSConfig:         o.TLS,
 		ConnContext:       withConn,
+		ConnState:         s.watch,
 		ReadHeaderTimeout: headerTimeout,
 		ReadTimeout:       requestTimeout,
 		WriteTimeout:      requestTimeout,
@@ -130,8 +131,37 @@ func (s *Server) Close() error {
 	return err
 }
 
+// watch counts connections that end before they have asked for anything.
+func (s *Server) watch(c net.Conn, state http.ConnState) {
+	under := below(c)
+	if under == nil || under.Refusal != "" {
+		return // counted at the door
+	}
+	if state == http.StateActive {
+		under.came.CompareAndSwap(cameNothing, cameBytes) // a second request on it counts for nothing
+	}
+	came := under.came.Load()
+	if state != http.StateClosed || came == cameRequest {
+		return
+	}
+	why := router.FailedLost
+	secure, ok := c.(*tls.Conn)
+	switch {
+	case came == cameLate:
+		why = router.FailedTimeout
+	case ok && !secure.ConnectionState().HandshakeComplete:
+		why = router.FailedTLS
+	case came == cameBytes:
+		why = router.FailedHTTP
+	}
+	s.router.CountFailure(name, why)
+}
+
 // serve upgrades a request, or answers a plain one.
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
+	if c := connOf(r); c != nil {
+		c.came.Store(cameRequest)
+	}
 	if !websocket.IsWebSocketUpgrade(r) {
 		s.servePlain(w, r)
 		return
@@ -143,12 +173,14 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if err := s.sites().Allowed(r.Header.Get("Origin"), r.Host); err != nil {
+		s.router.CountFailure(name, router.FailedOrigin)
 		s.foreign.Warn(s.router.Logger(), "refused a connection: "+err.Error(), "remote", r.RemoteAddr)
 		http.Error(w, err.Error(), http.StatusForbidden)
 		return
 	}
 	c, err := s.upgrader.Upgrade(w, r, nil)
 	if err != nil {
+		s.router.CountFailure(name, router.FailedHTTP)
 		s.router.Logger().Debug("refused a WebSocket handshake", "remote", r.RemoteAddr, "error", err)
 		return // gorilla has answered
 	}
@@ -207,8 +239,13 @@ func (s *Server) session(c *websocket.Conn, foreign bool) {
 	}
 	under.out = c.NetConn()
 	_ = under.SetDeadline(time.Time{}) // the handshake's is over
+	under.begin()
 	_, encrypted := under.out.(*tls.Conn)
-	sess, ok := s.router.Open(way{under}, router.Peer{
+	var out router.Conn = way{under}
+	if p := promptly(under); p != nil {
+		out = p
+	}
+	sess, ok := s.router.Open(out, router.Peer{
 		Transport: name, Remote: under.RemoteAddr().String(), Source: network.SourceOf(under.RemoteAddr()), Encrypted: encrypted, Foreign: foreign,
 		Framing: router.WebSocket, Ping: pingFrame,
 	})
@@ -243,8 +280,13 @@ func (s *Server) read(c *websocket.Conn, under *conn, sess *router.Session) rout
 			return s.ended(under, err)
 		}
 		if kind == websocket.TextMessage {
+			// Like any message it is answered once it is whole: behind the pongs to pings that
+			// came within it.
+			if _, err := io.Copy(io.Discard, r); err != nil {
+				return s.ended(under, err)
+			}
 			sess.Reject("text message: CLASP frames are binary")
-			continue // NextReader passes over the rest
+			continue
 		}
 		// Room for the longest frame header besides the payload.
 		limit := sess.Limit() + wire.MaxHeader

@@ -25,8 +25,9 @@ type Door struct {
 	refused   quiet.Log
 }
 
-// New makes a door of a listener. transport is its name in logs.
+// New makes a door of a listener. transport is its name in logs and metrics.
 func New(l net.Listener, r *router.Router, transport string) *Door {
+	r.Meter(transport) // shown from the start
 	return &Door{Listener: l, router: r, transport: transport}
 }
 
@@ -35,8 +36,29 @@ type Visitor struct {
 	net.Conn
 	Refusal string // why it may not become a session, in words for the client; "" if it may
 
+	meter *router.Meter
 	place router.Place
 	close sync.Once
+}
+
+// Read counts what it reads.
+func (v *Visitor) Read(b []byte) (int, error) {
+	n, err := v.Conn.Read(b)
+	v.Came(n)
+	return n, err
+}
+
+// Came counts bytes that were read by another way.
+func (v *Visitor) Came(n int) { v.meter.Received(n) }
+
+// Went counts bytes that were written by another way.
+func (v *Visitor) Went(n int) { v.meter.Sent(n) }
+
+// Write counts what it writes.
+func (v *Visitor) Write(b []byte) (int, error) {
+	n, err := v.Conn.Write(b)
+	v.meter.Sent(n)
+	return n, err
 }
 
 // Close closes the connection and gives its place free. From the second time on it is
@@ -61,10 +83,11 @@ func (d *Door) Next() (*Visitor, error) {
 			}
 			return nil, err
 		}
-		v := &Visitor{Conn: c}
+		v := &Visitor{Conn: c, meter: d.router.Meter(d.transport)}
 		source, ok := network.SourceOf(c.RemoteAddr()), true
 		if v.place, err = d.router.Enter(source); err != nil {
 			d.refused.Warn(d.router.Logger(), "refused a connection: "+err.Error(), "remote", c.RemoteAddr().String(), "transport", d.transport)
+			d.router.CountFailure(d.transport, router.FailedLimit)
 			v.Refusal = err.Error()
 			v.place, ok = d.router.Tell(source)
 		}
