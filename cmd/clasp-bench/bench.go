@@ -16,27 +16,10 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+
+	"github.com/clasp-studio/clasp/cmd/clasp-bench/internal/host"
+	"github.com/clasp-studio/clasp/cmd/clasp-bench/internal/process"
 )
-
-// placement says which cores server and load run on.
-type placement struct {
-	name         string
-	server, load []int
-}
-
-// placements returns "apart" and "shared", as far as the machine has them.
-func placements() ([]placement, error) {
-	cores, err := allowedCores()
-	if err != nil {
-		return nil, err
-	}
-	both := cores[:min(2, len(cores))]
-	shared := placement{"shared", both, both}
-	if !canPin || len(both) < 2 {
-		return []placement{shared}, nil
-	}
-	return []placement{{"apart", both[:1], both[1:]}, shared}, nil
-}
 
 // bench runs everything and prints the report. It fails when a run was void.
 func bench(ctx context.Context, o options, chosen []workload, stdout, progress io.Writer) error {
@@ -50,13 +33,13 @@ func bench(ctx context.Context, o options, chosen []workload, stdout, progress i
 	if o.quick {
 		b.scale, b.repeat = quickScale, 1
 	}
-	if b.places, err = placements(); err != nil {
+	if b.places, err = host.Placements(); err != nil {
 		return err
 	}
 	if err := b.findPrograms(ctx); err != nil {
 		return err
 	}
-	if !o.quick && inMemory(dir) {
+	if !o.quick && host.InMemory(dir) {
 		for _, w := range chosen {
 			if w.disk {
 				return fmt.Errorf("%s is in memory, and workload %s measures a disk: set TMPDIR to a folder on one", os.TempDir(), w.name)
@@ -97,7 +80,7 @@ type runner struct {
 	self     string // this program
 	server   string // the clasp program; with profile, this one
 	config   string // an empty configuration file
-	places   []placement
+	places   []host.Placement
 	progress io.Writer
 }
 
@@ -118,13 +101,15 @@ func (b *runner) findPrograms(ctx context.Context) (err error) {
 	case b.options.server != "":
 		b.server, err = filepath.Abs(b.options.server)
 	default:
-		b.server, err = buildServer(ctx, b.dir)
+		if b.server, err = process.Build(ctx, b.dir, "github.com/clasp-studio/clasp/cmd/clasp"); err != nil {
+			err = fmt.Errorf("%w; or name a program with --server", err)
+		}
 	}
 	return err
 }
 
 // placesOf returns the placements a workload is run on.
-func (b *runner) placesOf(w workload) []placement {
+func (b *runner) placesOf(w workload) []host.Placement {
 	if w.placed {
 		return b.places
 	}
@@ -132,19 +117,19 @@ func (b *runner) placesOf(w workload) []placement {
 }
 
 // run makes one run and notes what came of it.
-func (b *runner) run(ctx context.Context, rep *report, w workload, at placement, relay bool) {
+func (b *runner) run(ctx context.Context, rep *report, w workload, at host.Placement, relay bool) {
 	against := "clasp"
 	if relay {
 		against = "relay"
 	}
-	_, _ = fmt.Fprintf(b.progress, "%s, %s, cores %s: ", w.name, against, at.name)
+	_, _ = fmt.Fprintf(b.progress, "%s, %s, cores %s: ", w.name, against, at.Name)
 	res, err := b.try(ctx, w, at, relay)
 	switch {
 	case errors.Is(err, errors.ErrUnsupported):
 		_, _ = fmt.Fprintln(b.progress, "not measured on this system")
 	case err != nil:
 		_, _ = fmt.Fprintln(b.progress, "void:", err)
-		rep.Void = append(rep.Void, fmt.Sprintf("%s, %s, cores %s: %v", w.name, against, at.name, err))
+		rep.Void = append(rep.Void, fmt.Sprintf("%s, %s, cores %s: %v", w.name, against, at.Name, err))
 	default:
 		var values []string
 		for i, row := range w.rows {
@@ -155,9 +140,9 @@ func (b *runner) run(ctx context.Context, rep *report, w workload, at placement,
 	}
 }
 
-func (b *runner) try(ctx context.Context, w workload, at placement, relay bool) (result, error) {
-	runtime.GOMAXPROCS(len(at.load))
-	if err := pinSelf(at.load); err != nil {
+func (b *runner) try(ctx context.Context, w workload, at host.Placement, relay bool) (result, error) {
+	runtime.GOMAXPROCS(len(at.Load))
+	if err := host.PinSelf(at.Load); err != nil {
 		return result{}, err
 	}
 	dir, err := os.MkdirTemp(b.dir, w.name+"-")
@@ -171,37 +156,37 @@ func (b *runner) try(ctx context.Context, w workload, at placement, relay bool) 
 		self:  b.self,
 		relay: relay,
 		way:   connect,
-		start: func(ctx context.Context, flags ...string) (*process, error) {
-			addr, err := freeAddress()
+		start: func(ctx context.Context, flags ...string) (*process.Process, error) {
+			addr, err := process.FreeAddress()
 			if err != nil {
 				return nil, err
 			}
-			return start(at.server, addr, b.command(ctx, w, at, relay, addr, flags))
+			return process.Start(at.Server, addr, b.command(ctx, w, at, relay, addr, flags))
 		},
-		seated: func(ctx context.Context, on *seat, flags ...string) (*process, error) {
+		seated: func(ctx context.Context, on *seat, flags ...string) (*process.Process, error) {
 			if b.profile != "" { // the engine inside clasp-bench has no dashboard
 				return nil, errors.ErrUnsupported
 			}
-			addr, err := freeAddress()
+			addr, err := process.FreeAddress()
 			if err != nil {
 				return nil, err
 			}
 			cmd := b.command(ctx, w, at, relay, addr, flags)
 			on.of(cmd)
-			return start(at.server, addr, cmd)
+			return process.Start(at.Server, addr, cmd)
 		},
 	})
 }
 
 // command is the server of a run.
-func (b *runner) command(ctx context.Context, w workload, at placement, relay bool, addr string, flags []string) *exec.Cmd {
+func (b *runner) command(ctx context.Context, w workload, at host.Placement, relay bool, addr string, flags []string) *exec.Cmd {
 	var cmd *exec.Cmd
 	host, port, _ := net.SplitHostPort(addr) // freeAddress has joined them
 	switch {
 	case relay:
 		cmd = exec.CommandContext(ctx, b.self, "relay", addr)
 	case b.profile != "":
-		name := w.name + "-" + at.name
+		name := w.name + "-" + at.Name
 		if slices.Contains(flags, "--persist") { // some workloads run a server with and one without
 			name += "-persist"
 		}

@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/clasp-studio/clasp/cmd/clasp-bench/internal/host"
 )
 
 // buildBench compiles this program: servers run in processes of their own.
@@ -41,7 +43,7 @@ func execute(t *testing.T, program string, args ...string) (stdout, stderr strin
 
 func TestQuick(t *testing.T) {
 	program := buildBench(t)
-	places, err := placements()
+	places, err := host.Placements()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,17 +75,17 @@ func TestQuick(t *testing.T) {
 		for _, r := range w.rows {
 			for _, p := range at {
 				wanted++
-				l := find(w, r, p.name)
+				l := find(w, r, p.Name)
 				switch {
 				case l == nil:
-					t.Errorf("%s, %s, cores %s: no row", w.name, r.title, p.name)
-				case (w.name == "idle" || w.name == "restart" || w.name == "tui") && !canPin: // memory is not read on this system
+					t.Errorf("%s, %s, cores %s: no row", w.name, r.title, p.Name)
+				case (w.name == "idle" || w.name == "restart" || w.name == "tui") && !host.CanPin: // memory is not read on this system
 				case len(l.Values) != 1 || w.relayed && len(l.Relay) != 1:
-					t.Errorf("%s, %s, cores %s: values %v, relay %v; want one each", w.name, r.title, p.name, l.Values, l.Relay)
+					t.Errorf("%s, %s, cores %s: values %v, relay %v; want one each", w.name, r.title, p.Name, l.Values, l.Relay)
 				case l.Target != 0 || l.Met != "":
-					t.Errorf("%s, %s, cores %s: a quick run is held to the target %g: %q", w.name, r.title, p.name, l.Target, l.Met)
+					t.Errorf("%s, %s, cores %s: a quick run is held to the target %g: %q", w.name, r.title, p.Name, l.Target, l.Met)
 				case l.Title != quickScale.words(w.title) || strings.ContainsAny(l.Title, "{}"):
-					t.Errorf("%s, %s, cores %s: titled %q", w.name, r.title, p.name, l.Title)
+					t.Errorf("%s, %s, cores %s: titled %q", w.name, r.title, p.Name, l.Title)
 				}
 			}
 		}
@@ -115,9 +117,9 @@ func TestBadCommandLine(t *testing.T) {
 }
 
 func TestMarkdown(t *testing.T) {
-	rep := newReport(runner{scale: quickScale, options: options{repeat: 3}, places: []placement{{name: "apart", server: []int{0}, load: []int{1}}}},
+	rep := newReport(runner{scale: quickScale, options: options{repeat: 3}, places: []host.Placement{{Name: "apart", Server: []int{0}, Load: []int{1}}}},
 		workloads[:1], machine{Server: "clasp 1.2.3"})
-	at := placement{name: "apart", server: []int{0}, load: []int{1}}
+	at := host.Placement{Name: "apart", Server: []int{0}, Load: []int{1}}
 	for _, v := range []float64{4e6, 2e6, 3.5e6} {
 		rep.add(workloads[0], at, false, result{[]float64{v}, usage{wall: 4e9, server: 2e9, load: 1e9, messages: 1e7}})
 		rep.add(workloads[0], at, true, result{[]float64{7e6}, usage{wall: 4e9, server: 1e9, load: 1e9, messages: 1e7}})

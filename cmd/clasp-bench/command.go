@@ -74,7 +74,7 @@ snapshot; restart subtracts what a clasp without params takes.`,
 	f.StringVar(&o.profile, "profile", "", "Write CPU and allocation profiles of the server into this folder; the server is then the engine inside clasp-bench")
 	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return asUsage(err) })
 	cmd.SetHelpTemplate(help)
-	cmd.AddCommand(newServeCommand(), newRelayCommand(), newJoinCommand())
+	cmd.AddCommand(newServeCommand(), newRelayCommand(), newJoinCommand(), newVersusCommand(), newSoakCommand())
 	return cmd
 }
 

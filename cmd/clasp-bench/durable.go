@@ -29,12 +29,12 @@ func runDurable(ctx context.Context, r rig) (result, error) {
 	if err != nil {
 		return result{}, err
 	}
-	defer p.stop()
+	defer p.Stop()
 	clients := make([]*committer, durableClients)
 	for i := range clients {
 		l, err := r.dial(p, "")
 		if err != nil {
-			return result{}, p.explain(err)
+			return result{}, p.Explain(err)
 		}
 		defer l.Close()
 		if err := l.SetDeadline(time.Now().Add(10*r.scale.duration + patience)); err != nil {
@@ -66,10 +66,10 @@ func runDurable(ctx context.Context, r rig) (result, error) {
 	contest := func(tallies []tally, d time.Duration) error {
 		for i, ask := range asks {
 			if err := tallies[2*i].closedLoop(1, d, ask); err != nil {
-				return p.explain(err)
+				return p.Explain(err)
 			}
 			if err := tallies[2*i+1].closedLoop(durableClients, d, ask); err != nil {
-				return p.explain(err)
+				return p.Explain(err)
 			}
 		}
 		return ctx.Err()

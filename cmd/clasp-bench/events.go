@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/clasp-studio/clasp/cmd/clasp-bench/internal/process"
 	"github.com/clasp-studio/clasp/router/wire"
 )
 
@@ -53,7 +54,7 @@ type audience struct {
 
 // gather connects a publisher and n subscribers. Each subscriber's received tells of
 // every event, in its own goroutine.
-func gather(r rig, p *process, n int, received func(subscriber int, number uint64, at time.Duration)) (*audience, error) {
+func gather(r rig, p *process.Process, n int, received func(subscriber int, number uint64, at time.Duration)) (*audience, error) {
 	a := &audience{failed: make(chan error, 1)}
 	for i := range n {
 		l, err := r.dial(p, eventPattern)

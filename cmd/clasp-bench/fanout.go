@@ -7,6 +7,8 @@ import (
 	"context"
 	"sync/atomic"
 	"time"
+
+	"github.com/clasp-studio/clasp/cmd/clasp-bench/internal/process"
 )
 
 const (
@@ -21,12 +23,12 @@ func runFanout(ctx context.Context, r rig) (result, error) {
 	if err != nil {
 		return result{}, err
 	}
-	defer p.stop()
+	defer p.Stop()
 	return fanOut(r, p)
 }
 
 // fanOut measures deliveries a second.
-func fanOut(r rig, p *process) (result, error) {
+func fanOut(r rig, p *process.Process) (result, error) {
 	// arrived counts, for each volley under way, the subscribers that have all of it.
 	var arrived [volleys]atomic.Int32
 	room := make(chan struct{}, volleys)
@@ -41,7 +43,7 @@ func fanOut(r rig, p *process) (result, error) {
 		}
 	})
 	if err != nil {
-		return result{}, p.explain(err)
+		return result{}, p.Explain(err)
 	}
 	defer a.close()
 	for range volleys {
@@ -54,12 +56,12 @@ func fanOut(r rig, p *process) (result, error) {
 		f.size = len(message)
 	}
 	if _, err := f.send(r.scale.duration / 5); err != nil { // buffers grow, caches fill
-		return result{}, p.explain(err)
+		return result{}, p.Explain(err)
 	}
-	m := p.measure()
+	m := measure(p)
 	events, err := f.send(r.scale.duration)
 	if err != nil {
-		return result{}, p.explain(err)
+		return result{}, p.Explain(err)
 	}
 	u := m.stop(events * r.scale.subscribers)
 	return result{[]float64{float64(u.messages) / u.wall.Seconds()}, u}, nil

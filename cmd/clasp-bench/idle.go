@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/clasp-studio/clasp/cmd/clasp-bench/internal/host"
 )
 
 func runIdle(ctx context.Context, r rig) (result, error) {
@@ -14,9 +16,9 @@ func runIdle(ctx context.Context, r rig) (result, error) {
 	if err != nil {
 		return result{}, err
 	}
-	defer p.stop()
-	pid := p.cmd.Process.Pid
-	before, err := residentKiB(pid)
+	defer p.Stop()
+	pid := p.PID()
+	before, err := host.ResidentKiB(pid)
 	if err != nil {
 		return result{}, err
 	}
@@ -31,11 +33,11 @@ func runIdle(ctx context.Context, r rig) (result, error) {
 			_ = l.Close()
 		}
 	}()
-	m := p.measure()
+	m := measure(p)
 	for i := range r.scale.idle {
 		l, err := r.dial(p, fmt.Sprintf("/bench/idle/%d/**", i))
 		if err != nil {
-			return result{}, p.explain(fmt.Errorf("connection %d: %w", i+1, err))
+			return result{}, p.Explain(fmt.Errorf("connection %d: %w", i+1, err))
 		}
 		l.rest()
 		all = append(all, l)
@@ -45,14 +47,14 @@ func runIdle(ctx context.Context, r rig) (result, error) {
 	case <-ctx.Done():
 		return result{}, ctx.Err()
 	}
-	after, err := residentKiB(pid)
+	after, err := host.ResidentKiB(pid)
 	if err != nil {
 		return result{}, err
 	}
 	u := m.stop(r.scale.idle)
 	for i, l := range all {
 		if err := errors.Join(l.SetDeadline(time.Now().Add(patience)), l.ping()); err != nil {
-			return result{}, p.explain(fmt.Errorf("connection %d is dead after its idle time: %w", i+1, err))
+			return result{}, p.Explain(fmt.Errorf("connection %d is dead after its idle time: %w", i+1, err))
 		}
 	}
 	return result{[]float64{(after - before) / float64(r.scale.idle), before, after}, u}, nil

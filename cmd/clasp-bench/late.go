@@ -15,6 +15,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/clasp-studio/clasp/cmd/clasp-bench/internal/host"
+	"github.com/clasp-studio/clasp/cmd/clasp-bench/internal/process"
 	"github.com/clasp-studio/clasp/router/wire"
 )
 
@@ -35,27 +37,27 @@ func runLate(ctx context.Context, r rig) (result, error) {
 	if err != nil {
 		return result{}, err
 	}
-	defer p.stop()
+	defer p.Stop()
 	w := writers{sets: sets, next: sets.count} // the file has each param's first
 	for range lateWriters {
 		l, err := r.dial(p, "")
 		if err != nil {
-			return result{}, p.explain(err)
+			return result{}, p.Explain(err)
 		}
 		defer l.Close()
 		w.links = append(w.links, l)
 	}
-	if w.clock, err = newAlarm(); err != nil {
+	if w.clock, err = host.NewAlarm(); err != nil {
 		return result{}, err
 	}
-	defer w.clock.close()
+	defer w.clock.Close()
 
 	var before, during []time.Duration
 	var took []float64
 	for range lateRounds {
-		b, d, t, err := w.round(ctx, r, p.addr)
+		b, d, t, err := w.round(ctx, r, p.Addr)
 		if err != nil {
-			return result{}, p.explain(err)
+			return result{}, p.Explain(err)
 		}
 		before, during, took = append(before, b...), append(during, d...), append(took, float64(t)/float64(time.Millisecond))
 	}
@@ -71,7 +73,7 @@ type writers struct {
 	links []*link
 	sets  numbered
 	next  uint64 // number, of the first one's next
-	clock *alarm
+	clock *host.Alarm
 }
 
 // round writes for a while, lets a subscriber come, and goes on until it has everything.
@@ -158,7 +160,7 @@ func (w *writers) write(start time.Time, stop <-chan struct{}) ackedRound {
 func (w *writers) send(start time.Time, stop <-chan struct{}) error {
 	message := w.sets.template(w.links[0], wire.Confirm)
 	for tick := 0; ; tick++ {
-		if err := w.clock.waitUntil(start.Add(time.Duration(tick) * lateEvery)); err != nil {
+		if err := w.clock.WaitUntil(start.Add(time.Duration(tick) * lateEvery)); err != nil {
 			return err
 		}
 		select {
@@ -213,11 +215,11 @@ type joiner struct {
 	cmd  *exec.Cmd
 	in   io.WriteCloser
 	out  *bufio.Reader
-	said *tail
+	said *process.Tail
 }
 
 func startJoiner(ctx context.Context, r rig, addr string) (*joiner, error) {
-	j := &joiner{cmd: exec.CommandContext(ctx, r.self, "join", addr, fmt.Sprint(r.scale.params)), said: new(tail)}
+	j := &joiner{cmd: exec.CommandContext(ctx, r.self, "join", addr, fmt.Sprint(r.scale.params)), said: new(process.Tail)}
 	j.cmd.Stderr = j.said
 	out, err := j.cmd.StdoutPipe()
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"net"
 	"time"
 
+	"github.com/clasp-studio/clasp/cmd/clasp-bench/internal/process"
 	"github.com/clasp-studio/clasp/router/wire"
 )
 
@@ -23,7 +24,7 @@ const (
 	inputLimit = 128 << 10
 	// patience bounds the wait for an answer, and for what is still under way when a
 	// run ends: longer than that, it is lost.
-	patience = 10 * time.Second
+	patience = process.Patience
 )
 
 // WebSocket (RFC 6455 section 5.2).

@@ -7,6 +7,8 @@ import (
 	"os/exec"
 	"runtime"
 	"strings"
+
+	"github.com/clasp-studio/clasp/cmd/clasp-bench/internal/host"
 )
 
 type machine struct {
@@ -17,7 +19,7 @@ type machine struct {
 }
 
 func (b *runner) machine(ctx context.Context) machine {
-	m := machine{Server: "the engine inside clasp-bench, " + runtime.Version(), Processor: processor(), Cores: runtime.NumCPU(), Kernel: kernel()}
+	m := machine{Server: "the engine inside clasp-bench, " + runtime.Version(), Processor: host.Processor(), Cores: runtime.NumCPU(), Kernel: host.Kernel()}
 	if b.profile == "" {
 		m.Server = b.server
 		if out, err := exec.CommandContext(ctx, b.server, "version").Output(); err == nil {

@@ -1,7 +1,7 @@
 // Command clasp-bench measures the router and prints its numbers.
 //
 // Load comes from raw sockets (link.go, way.go), the server is the real clasp in a
-// process of its own (process.go), and a relay without a broker (relay.go) says what
+// process of its own (internal/process), and a relay without a broker (internal/relay) says what
 // the kernel alone costs on the same machine. What needs a disk is held against what
 // bbolt and a plain log give on the same disk (yardstick.go).
 package main

@@ -10,6 +10,9 @@ import (
 	"slices"
 	"sync/atomic"
 	"time"
+
+	"github.com/clasp-studio/clasp/cmd/clasp-bench/internal/host"
+	"github.com/clasp-studio/clasp/cmd/clasp-bench/internal/process"
 )
 
 // openLoopEvery is the time between two events.
@@ -20,12 +23,12 @@ func runOpenLoop(ctx context.Context, r rig) (result, error) {
 	if err != nil {
 		return result{}, err
 	}
-	defer p.stop()
+	defer p.Stop()
 	return openLoop(r, p)
 }
 
 // openLoop measures p50, p99, p99.9 and the maximum, in ms.
-func openLoop(r rig, p *process) (result, error) {
+func openLoop(r rig, p *process.Process) (result, error) {
 	// The load's own collector is not to be seen in what it measures.
 	defer debug.SetGCPercent(debug.SetGCPercent(1000))
 	warmup := uint64(r.scale.duration / 5 / openLoopEvery)
@@ -47,36 +50,36 @@ func openLoop(r rig, p *process) (result, error) {
 		}
 	})
 	if err != nil {
-		return result{}, p.explain(err)
+		return result{}, p.Explain(err)
 	}
 	defer a.close()
 	a.expire(time.Duration(total)*openLoopEvery + patience)
 
-	clock, err := newAlarm()
+	clock, err := host.NewAlarm()
 	if err != nil {
 		return result{}, err
 	}
-	defer clock.close()
+	defer clock.Close()
 	message := eventMessage(a.publisher)
 	first := time.Since(start) + openLoopEvery
 	var m meter
 	for number := range total {
 		if number == warmup {
-			m = p.measure()
+			m = measure(p)
 		}
 		at := first + time.Duration(number)*openLoopEvery
-		if err := clock.waitUntil(start.Add(at)); err != nil {
+		if err := clock.WaitUntil(start.Add(at)); err != nil {
 			return result{}, err
 		}
 		stamp(message, number, at)
 		if _, err := a.publisher.Write(message); err != nil {
-			return result{}, p.explain(err)
+			return result{}, p.Explain(err)
 		}
 	}
 	select {
 	case <-complete:
 	case err := <-a.failed:
-		return result{}, p.explain(err)
+		return result{}, p.Explain(err)
 	}
 	u := m.stop(int(total-warmup) * r.scale.subscribers)
 	all := slices.Concat(latencies...)

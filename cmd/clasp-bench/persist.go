@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/clasp-studio/clasp/cmd/clasp-bench/internal/process"
 	"github.com/clasp-studio/clasp/router/store"
 	"github.com/clasp-studio/clasp/router/wire"
 )
@@ -43,10 +44,10 @@ func runPersist(ctx context.Context, r rig) (result, error) {
 		if err != nil {
 			return result{}, err
 		}
-		defer p.stop()
+		defer p.Stop()
 		l, err := r.dial(p, "")
 		if err != nil {
-			return result{}, p.explain(err)
+			return result{}, p.Explain(err)
 		}
 		defer l.Close()
 		pours[i] = &pour{link: l, p: p, sets: numbered{uint64(r.scale.active)}}
@@ -64,7 +65,7 @@ func runPersist(ctx context.Context, r rig) (result, error) {
 				}
 				n, took, err := pours[i].run(q, d)
 				if err != nil {
-					return result{}, pours[i].p.explain(err)
+					return result{}, pours[i].p.Explain(err)
 				}
 				if round > 0 {
 					sets[level][i] += float64(n)
@@ -80,7 +81,7 @@ func runPersist(ctx context.Context, r rig) (result, error) {
 			}
 		}
 	}
-	if err := pours[1].p.wrote(r.dir, r.scale.active); err != nil {
+	if err := wrote(pours[1].p, r.dir, r.scale.active); err != nil {
 		return result{}, err
 	}
 	var values []float64
@@ -92,14 +93,14 @@ func runPersist(ctx context.Context, r rig) (result, error) {
 }
 
 // wrote stops the router and says whether all params are in its file.
-func (p *process) wrote(dir string, params int) error {
-	p.stop()
+func wrote(p *process.Process, dir string, params int) error {
+	p.Stop()
 	found, err := store.Check(stateFile(dir))
 	if err != nil {
-		return p.explain(err)
+		return p.Explain(err)
 	}
 	if found.Params != params || !found.Clean {
-		return p.explain(fmt.Errorf("%d of %d params are in the file; it was stopped in order: %t", found.Params, params, found.Clean))
+		return p.Explain(fmt.Errorf("%d of %d params are in the file; it was stopped in order: %t", found.Params, params, found.Clean))
 	}
 	return nil
 }
@@ -107,7 +108,7 @@ func (p *process) wrote(dir string, params int) error {
 // pour is a client that writes as much as gets through.
 type pour struct {
 	*link
-	p    *process
+	p    *process.Process
 	sets numbered
 	next uint64 // number
 }

@@ -9,6 +9,8 @@ import (
 	"net"
 
 	"github.com/quic-go/quic-go"
+
+	"github.com/clasp-studio/clasp/cmd/clasp-bench/internal/process"
 )
 
 // runQUIC measures deliveries a second. Each subscriber has a socket of its own, as clients on
@@ -41,7 +43,7 @@ func runQUICOpenLoop(ctx context.Context, r rig) (result, error) {
 }
 
 // overQUIC measures over QUIC, and then over WebSocket with TLS, against one router.
-func overQUIC(ctx context.Context, r rig, from *quic.Transport, measure func(rig, *process) (result, error)) (over, beside result, err error) {
+func overQUIC(ctx context.Context, r rig, from *quic.Transport, measure func(rig, *process.Process) (result, error)) (over, beside result, err error) {
 	addr, port, err := freePort()
 	if err != nil {
 		return over, beside, err
@@ -54,7 +56,7 @@ func overQUIC(ctx context.Context, r rig, from *quic.Transport, measure func(rig
 	if err != nil {
 		return over, beside, err
 	}
-	defer p.stop()
+	defer p.Stop()
 	r.way = func(string) (*link, error) { return connectQUIC(from, addr, trust) }
 	if over, err = measure(r, p); err == nil {
 		r.way = func(addr string) (*link, error) { return connectTLS(addr, trust) }

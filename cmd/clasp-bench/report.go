@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/clasp-studio/clasp/cmd/clasp-bench/internal/host"
 )
 
 // report is what one benchmark found.
@@ -53,7 +55,7 @@ func newReport(b runner, chosen []workload, m machine) *report {
 		for _, at := range b.placesOf(w) {
 			for _, r := range w.rows {
 				l := &line{
-					Workload: w.name, Title: b.scale.words(w.title), Number: r.title, Cores: at.name, Unit: r.unit, Values: []float64{},
+					Workload: w.name, Title: b.scale.words(w.title), Number: r.title, Cores: at.Name, Unit: r.unit, Values: []float64{},
 				}
 				if !b.quick { // its numbers measure nothing
 					l.Target, l.AtLeast = r.target, r.atLeast
@@ -66,8 +68,8 @@ func newReport(b runner, chosen []workload, m machine) *report {
 }
 
 // add notes the result of a run.
-func (rep *report) add(w workload, at placement, relay bool, res result) {
-	first := slices.IndexFunc(rep.Rows, func(l *line) bool { return l.Workload == w.name && l.Cores == at.name })
+func (rep *report) add(w workload, at host.Placement, relay bool, res result) {
+	first := slices.IndexFunc(rep.Rows, func(l *line) bool { return l.Workload == w.name && l.Cores == at.Name })
 	for i, value := range res.values {
 		l := rep.Rows[first+i]
 		if relay {
@@ -92,8 +94,8 @@ func (rep *report) add(w workload, at placement, relay bool, res result) {
 		return
 	}
 	l.ServerNS = append(l.ServerNS, each)
-	l.ServerBusy = append(l.ServerBusy, busy(u.server, u.wall, at.server))
-	l.LoadBusy = append(l.LoadBusy, busy(u.load, u.wall, at.load))
+	l.ServerBusy = append(l.ServerBusy, busy(u.server, u.wall, at.Server))
+	l.LoadBusy = append(l.LoadBusy, busy(u.load, u.wall, at.Load))
 }
 
 func busy(cpu, wall time.Duration, cores []int) float64 {

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/clasp-studio/clasp/cmd/clasp-bench/internal/host"
 	"github.com/clasp-studio/clasp/router/store"
 	"github.com/clasp-studio/clasp/router/wire"
 )
@@ -77,10 +78,10 @@ func (r rig) measureStart(ctx context.Context, dir string, check func(*link) err
 	if err != nil {
 		return s, err
 	}
-	defer p.stop()
+	defer p.Stop()
 	l, err := r.dial(p, "")
 	if err != nil {
-		return s, p.explain(err)
+		return s, p.Explain(err)
 	}
 	defer l.Close()
 	s.welcome = float64(time.Since(begin)) / float64(time.Millisecond)
@@ -89,10 +90,10 @@ func (r rig) measureStart(ctx context.Context, dir string, check func(*link) err
 	case <-ctx.Done():
 		return s, ctx.Err()
 	}
-	if s.resident, err = residentKiB(p.cmd.Process.Pid); err != nil {
+	if s.resident, err = host.ResidentKiB(p.PID()); err != nil {
 		return s, err
 	}
-	if s.most, err = mostResidentKiB(p.cmd.Process.Pid); err != nil {
+	if s.most, err = host.MostResidentKiB(p.PID()); err != nil {
 		return s, err
 	}
 	if check == nil {
@@ -102,7 +103,7 @@ func (r rig) measureStart(ctx context.Context, dir string, check func(*link) err
 		return s, err
 	}
 	if err := check(l); err != nil {
-		return s, p.explain(err)
+		return s, p.Explain(err)
 	}
 	return s, nil
 }

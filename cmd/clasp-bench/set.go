@@ -31,11 +31,11 @@ func runSet(ctx context.Context, r rig) (result, error) {
 	if err != nil {
 		return result{}, err
 	}
-	defer p.stop()
+	defer p.Stop()
 
 	reader, err := r.dial(p, setPattern)
 	if err != nil {
-		return result{}, p.explain(err)
+		return result{}, p.Explain(err)
 	}
 	defer reader.Close()
 	acks := "" // they come unasked; the relay has to send each SET back
@@ -44,7 +44,7 @@ func runSet(ctx context.Context, r rig) (result, error) {
 	}
 	l, err := r.dial(p, acks)
 	if err != nil {
-		return result{}, p.explain(err)
+		return result{}, p.Explain(err)
 	}
 	defer l.Close()
 
@@ -52,13 +52,13 @@ func runSet(ctx context.Context, r rig) (result, error) {
 	s := &subscriber{link: reader, relay: r.relay, failed: make(chan error, 1)}
 	go s.run()
 	if _, err := exchange(w, s, r.scale.duration/5); err != nil { // buffers grow, caches fill
-		return result{}, p.explain(err)
+		return result{}, p.Explain(err)
 	}
 	before := s.received()
-	m := p.measure()
+	m := measure(p)
 	sets, err := exchange(w, s, r.scale.duration)
 	if err != nil {
-		return result{}, p.explain(err)
+		return result{}, p.Explain(err)
 	}
 	u := m.stop(sets)
 	conflated := sets - (s.received() - before)

@@ -28,10 +28,10 @@ func startOnce(ctx context.Context, r rig) (time.Duration, error) {
 	if err != nil {
 		return 0, err
 	}
-	defer p.stop()
+	defer p.Stop()
 	l, err := r.dial(p, "")
 	if err != nil {
-		return 0, p.explain(err)
+		return 0, p.Explain(err)
 	}
 	took := time.Since(begin)
 	return took, l.Close()

@@ -13,6 +13,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/clasp-studio/clasp/cmd/clasp-bench/internal/host"
+	"github.com/clasp-studio/clasp/cmd/clasp-bench/internal/process"
 	"github.com/clasp-studio/clasp/router/wire"
 )
 
@@ -31,7 +33,7 @@ const (
 
 // looked is a router that is looked at, or not.
 type looked struct {
-	p     *process
+	p     *process.Process
 	pour  *pour
 	write writers
 	rates []float64 // SETs a second, by round
@@ -51,7 +53,7 @@ func runTUI(ctx context.Context, r rig) (result, error) {
 	defer tty.close()
 	var both [2]*looked // without, with
 	for i := range both {
-		var p *process
+		var p *process.Process
 		if i == 0 {
 			p, err = r.start(ctx)
 		} else {
@@ -60,13 +62,13 @@ func runTUI(ctx context.Context, r rig) (result, error) {
 		if err != nil {
 			return result{}, err
 		}
-		defer p.stop()
+		defer p.Stop()
 		if both[i], err = crowd(r, p); err != nil {
-			return result{}, p.explain(err)
+			return result{}, p.Explain(err)
 		}
 	}
 	if err := tty.until(ctx, tuiFirst); err != nil {
-		return result{}, both[1].p.explain(err)
+		return result{}, both[1].p.Explain(err)
 	}
 	if err := tty.types("3"); err != nil { // State: the pane that changes most
 		return result{}, err
@@ -77,7 +79,7 @@ func runTUI(ctx context.Context, r rig) (result, error) {
 			l := both[(turn+round)%2] // neither is always first
 			sets, took, err := l.pour.run(wire.Confirm, r.scale.duration/tuiRounds)
 			if err != nil {
-				return result{}, l.p.explain(err)
+				return result{}, l.p.Explain(err)
 			}
 			if round > 0 { // buffers grow, caches fill
 				l.rates = append(l.rates, float64(sets)/took.Seconds())
@@ -90,7 +92,7 @@ func runTUI(ctx context.Context, r rig) (result, error) {
 			i := (turn + round) % 2
 			before := tty.count.Load()
 			if err := both[i].steady(ctx, r.scale.duration/tuiSteady); err != nil {
-				return result{}, both[i].p.explain(err)
+				return result{}, both[i].p.Explain(err)
 			}
 			if i == 1 {
 				written += tty.count.Load() - before
@@ -104,7 +106,7 @@ func runTUI(ctx context.Context, r rig) (result, error) {
 	}
 	var memory [2]float64
 	for i, l := range both {
-		if memory[i], err = residentKiB(l.p.cmd.Process.Pid); err != nil {
+		if memory[i], err = host.ResidentKiB(l.p.PID()); err != nil {
 			return result{}, err
 		}
 	}
@@ -133,9 +135,9 @@ func firstScreen(ctx context.Context, r rig) (float64, error) {
 		p, err := r.seated(ctx, tty, "--tui")
 		if err == nil {
 			if err = tty.until(ctx, tuiFirst); err != nil {
-				err = p.explain(err)
+				err = p.Explain(err)
 			}
-			p.stop()
+			p.Stop()
 			took = append(took, float64(tty.told.Sub(begin))/float64(time.Millisecond))
 		}
 		tty.close()
@@ -156,8 +158,8 @@ func attached(ctx context.Context, r rig, l *looked) (float64, error) {
 		return 0, err
 	}
 	defer tty.close()
-	_, port, _ := net.SplitHostPort(l.p.addr) // freeAddress has joined them
-	cmd := exec.CommandContext(ctx, l.p.cmd.Path, "tui", "--port", port)
+	_, port, _ := net.SplitHostPort(l.p.Addr) // freeAddress has joined them
+	cmd := exec.CommandContext(ctx, l.p.Path(), "tui", "--port", port)
 	cmd.Env = os.Environ()
 	tty.of(cmd)
 	if err := cmd.Start(); err != nil {
@@ -173,16 +175,16 @@ func attached(ctx context.Context, r rig, l *looked) (float64, error) {
 	if err := tty.types("3"); err != nil {
 		return 0, err
 	}
-	begin, before := time.Now(), cpuTime(cmd.Process.Pid)
+	begin, before := time.Now(), host.CPUTime(cmd.Process.Pid)
 	if err := l.steady(ctx, r.scale.duration/tuiSteady); err != nil {
-		return 0, l.p.explain(err)
+		return 0, l.p.Explain(err)
 	}
-	return 100 * float64(cpuTime(cmd.Process.Pid)-before) / float64(time.Since(begin)), nil
+	return 100 * float64(host.CPUTime(cmd.Process.Pid)-before) / float64(time.Since(begin)), nil
 }
 
 // crowd fills a router with clients and params, the params last: who comes later is sent all of
 // them.
-func crowd(r rig, p *process) (*looked, error) {
+func crowd(r rig, p *process.Process) (*looked, error) {
 	for i := range r.scale.lookedAt {
 		l, err := r.dial(p, fmt.Sprintf("/bench/idle/%d/**", i))
 		if err != nil {
@@ -208,7 +210,7 @@ func crowd(r rig, p *process) (*looked, error) {
 			return nil, err
 		}
 	}
-	w.write.clock, err = newAlarm()
+	w.write.clock, err = host.NewAlarm()
 	return w, err
 }
 
@@ -217,7 +219,7 @@ func (l *looked) steady(ctx context.Context, d time.Duration) error {
 	l.write.next = l.pour.next
 	stop := make(chan struct{})
 	acked := make(chan ackedRound, 1)
-	m := l.p.measure()
+	m := measure(l.p)
 	go func() { acked <- l.write.write(time.Now().Add(lateEvery), stop) }()
 	select {
 	case <-time.After(d):

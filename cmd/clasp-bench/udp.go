@@ -12,6 +12,8 @@ import (
 
 	"golang.org/x/net/ipv4"
 
+	"github.com/clasp-studio/clasp/cmd/clasp-bench/internal/host"
+	"github.com/clasp-studio/clasp/cmd/clasp-bench/internal/process"
 	"github.com/clasp-studio/clasp/router/wire"
 )
 
@@ -35,34 +37,34 @@ func runUDP(ctx context.Context, r rig) (result, error) {
 	if err != nil {
 		return result{}, err
 	}
-	defer p.stop()
+	defer p.Stop()
 	u, err := newSpray(r, p, addr)
 	if err != nil {
-		return result{}, p.explain(err)
+		return result{}, p.Explain(err)
 	}
 	defer u.close()
 	if _, err := u.steady(udpSlow, r.scale.duration/5); err != nil { // buffers grow, caches fill
-		return result{}, p.explain(err)
+		return result{}, p.Explain(err)
 	}
 	slow, err := u.steady(udpSlow, r.scale.duration)
 	if err != nil {
-		return result{}, p.explain(err)
+		return result{}, p.Explain(err)
 	}
-	m := p.measure()
+	m := measure(p)
 	fast, err := u.steady(udpFast, r.scale.duration)
 	if err != nil {
-		return result{}, p.explain(err)
+		return result{}, p.Explain(err)
 	}
 	cpu := m.stop(fast.arrived)
 	full, err := u.full(r.scale.duration)
 	if err != nil {
-		return result{}, p.explain(err)
+		return result{}, p.Explain(err)
 	}
 	// WebSocket waits where UDP loses, so its closed loop is what compares.
 	beside := &pour{link: u.witness, p: p, sets: u.sets, next: u.next}
 	n, took, err := beside.run(wire.Fire, r.scale.duration)
 	if err != nil {
-		return result{}, p.explain(err)
+		return result{}, p.Explain(err)
 	}
 	return result{udpValues(fast, slow, full, float64(n)/took.Seconds()), cpu}, nil
 }
@@ -82,7 +84,7 @@ func udpValues(fast, slow, full sprayed, ws float64) []float64 {
 type spray struct {
 	sender, witness *link
 	socket          *ipv4.PacketConn // the sender's
-	clock           *alarm
+	clock           *host.Alarm
 	sets            numbered
 	batch           []ipv4.Message // SETs
 	next            uint64         // number
@@ -101,13 +103,13 @@ func (s sprayed) offered() float64 { return float64(s.sent) / s.took.Seconds() }
 // share is how many of those that were sent have arrived, in percent.
 func (s sprayed) share() float64 { return 100 * float64(s.arrived) / float64(s.sent) }
 
-func newSpray(r rig, p *process, addr string) (*spray, error) {
+func newSpray(r rig, p *process.Process, addr string) (*spray, error) {
 	witness, err := r.dial(p, "")
 	if err != nil {
 		return nil, err
 	}
 	u := &spray{witness: witness, sets: numbered{1}}
-	if u.clock, err = newAlarm(); err != nil {
+	if u.clock, err = host.NewAlarm(); err != nil {
 		_ = witness.Close()
 		return nil, err
 	}
@@ -128,7 +130,7 @@ func newSpray(r rig, p *process, addr string) (*spray, error) {
 
 func (u *spray) close() {
 	_ = u.witness.Close()
-	u.clock.close()
+	u.clock.Close()
 	if u.sender != nil {
 		_ = u.sender.Close()
 	}
@@ -153,7 +155,7 @@ func (u *spray) steady(rate int, d time.Duration) (sprayed, error) {
 		if at >= d {
 			return 0, nil
 		}
-		return rate * int(udpEvery) / int(time.Second), u.clock.waitUntil(start.Add(at))
+		return rate * int(udpEvery) / int(time.Second), u.clock.WaitUntil(start.Add(at))
 	})
 }
 

@@ -8,13 +8,15 @@ import (
 	"testing"
 	"time"
 
+	"github.com/clasp-studio/clasp/cmd/clasp-bench/internal/host"
+	"github.com/clasp-studio/clasp/cmd/clasp-bench/internal/process"
 	"github.com/clasp-studio/clasp/router/wire"
 )
 
 // testSpray is a spray at a router of this process.
 func testSpray(t *testing.T) *spray {
 	t.Helper()
-	addr, err := freeAddress()
+	addr, err := process.FreeAddress()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -27,7 +29,7 @@ func testSpray(t *testing.T) *spray {
 		t.Fatal(err)
 	}
 	t.Cleanup(end)
-	u, err := newSpray(rig{way: connect}, &process{addr: addr}, to)
+	u, err := newSpray(rig{way: connect}, &process.Process{Addr: addr}, to)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,7 +83,7 @@ func TestSprayTellsItsRate(t *testing.T) {
 		if burst == 2 {
 			return 0, nil
 		}
-		return 5, u.clock.waitUntil(start.Add(time.Duration(burst) * wait))
+		return 5, u.clock.WaitUntil(start.Add(time.Duration(burst) * wait))
 	})
 	if err != nil || s.sent != 10 || s.took < wait || s.offered() > 10/wait.Seconds() {
 		t.Errorf("10 in 20 ms at the least: %+v, %v, %g a second", s, err, s.offered())
@@ -95,9 +97,9 @@ func TestSprayTellsItsRate(t *testing.T) {
 // TestSlowSenderMeetsNoTarget: a machine that has sent half of what was wanted says so.
 func TestSlowSenderMeetsNoTarget(t *testing.T) {
 	i := slices.IndexFunc(workloads, func(w workload) bool { return w.name == "udp" })
-	at := placement{name: "shared", server: []int{0}, load: []int{0}}
+	at := host.Placement{Name: "shared", Server: []int{0}, Load: []int{0}}
 	met := func(took time.Duration) map[string]string {
-		rep := newReport(runner{places: []placement{at}}, workloads[i:i+1], machine{})
+		rep := newReport(runner{places: []host.Placement{at}}, workloads[i:i+1], machine{})
 		sent := func(rate int) sprayed { return sprayed{sent: 5 * rate, arrived: 5 * rate, took: took} }
 		rep.add(workloads[i], at, false, result{values: udpValues(sent(udpFast), sent(udpSlow), sprayed{sent: 1, took: took, rate: 1}, 1)})
 		held := map[string]string{}

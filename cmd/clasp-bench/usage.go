@@ -6,6 +6,9 @@ package main
 import (
 	"os"
 	"time"
+
+	"github.com/clasp-studio/clasp/cmd/clasp-bench/internal/host"
+	"github.com/clasp-studio/clasp/cmd/clasp-bench/internal/process"
 )
 
 // usage is what a run used. CPU times are 0 where they cannot be read.
@@ -16,20 +19,21 @@ type usage struct {
 
 // meter remembers where the clocks stood.
 type meter struct {
-	p            *process
+	p            *process.Process
 	start        time.Time
 	server, load time.Duration
 }
 
-func (p *process) measure() meter {
-	return meter{p, time.Now(), cpuTime(p.cmd.Process.Pid), cpuTime(os.Getpid())}
+// measure begins.
+func measure(p *process.Process) meter {
+	return meter{p, time.Now(), host.CPUTime(p.PID()), host.CPUTime(os.Getpid())}
 }
 
 func (m meter) stop(messages int) usage {
 	return usage{
 		wall:     time.Since(m.start),
-		server:   cpuTime(m.p.cmd.Process.Pid) - m.server,
-		load:     cpuTime(os.Getpid()) - m.load,
+		server:   host.CPUTime(m.p.PID()) - m.server,
+		load:     host.CPUTime(os.Getpid()) - m.load,
 		messages: messages,
 	}
 }

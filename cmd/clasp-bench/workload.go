@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/clasp-studio/clasp/cmd/clasp-bench/internal/process"
 )
 
 // workload is one situation that gives one or more numbers.
@@ -216,9 +218,9 @@ type rig struct {
 	self  string // this program
 	// start starts the server under test, with these flags of it besides those that all
 	// have. The caller stops it.
-	start func(ctx context.Context, flags ...string) (*process, error)
+	start func(ctx context.Context, flags ...string) (*process.Process, error)
 	// seated is start on a terminal.
-	seated func(ctx context.Context, on *seat, flags ...string) (*process, error)
+	seated func(ctx context.Context, on *seat, flags ...string) (*process.Process, error)
 	// relay says that it is the relay instead of a router.
 	relay bool
 	// way is what a router is reached by.
@@ -226,15 +228,15 @@ type rig struct {
 }
 
 // dial opens a connection that receives what is sent to pattern, "" = nothing.
-func (r rig) dial(p *process, pattern string) (*link, error) {
+func (r rig) dial(p *process.Process, pattern string) (*link, error) {
 	if r.relay {
-		return dialRelay(p.addr, pattern != "")
+		return dialRelay(p.Addr, pattern != "")
 	}
-	l, err := r.way(p.addr)
+	l, err := r.way(p.Addr)
 	if err != nil {
 		return nil, err
 	}
-	return l.join(p.addr, pattern)
+	return l.join(p.Addr, pattern)
 }
 
 // result is what one run of a workload gave.

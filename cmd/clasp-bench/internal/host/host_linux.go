@@ -1,9 +1,9 @@
 // What only Linux is asked for: cores, CPU time and memory of a process, exact waits.
 
-package main
+// Package host is what the benchmarks ask of the operating system.
+package host
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -16,8 +16,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// allowedCores returns the cores this process may use.
-func allowedCores() ([]int, error) {
+// AllowedCores returns the cores this process may use.
+func AllowedCores() ([]int, error) {
 	var set unix.CPUSet
 	if err := unix.SchedGetaffinity(0, &set); err != nil {
 		return nil, fmt.Errorf("ask for the cores of this process: %w", err)
@@ -31,11 +31,11 @@ func allowedCores() ([]int, error) {
 	return cores, nil
 }
 
-// canPin says whether cores can be chosen.
-const canPin = true
+// CanPin says whether cores can be chosen.
+const CanPin = true
 
-// pinSelf keeps every thread of this process to these cores. Later threads inherit it.
-func pinSelf(cores []int) error {
+// PinSelf keeps every thread of this process to these cores. Later threads inherit it.
+func PinSelf(cores []int) error {
 	threads, err := os.ReadDir("/proc/self/task")
 	if err != nil {
 		return err
@@ -60,9 +60,9 @@ func pin(thread int, cores []int) error {
 	return unix.SchedSetaffinity(thread, &set)
 }
 
-// startOn starts a command on these cores: a child inherits those of the thread that
+// StartOn starts a command on these cores: a child inherits those of the thread that
 // starts it, so it never runs elsewhere.
-func startOn(cores []int, cmd *exec.Cmd) error {
+func StartOn(cores []int, cmd *exec.Cmd) error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	var before unix.CPUSet
@@ -79,27 +79,24 @@ func startOn(cores []int, cmd *exec.Cmd) error {
 	return err
 }
 
-// cpuTime returns the CPU time a process has used, its ended threads included, in
-// steps of 10 ms.
-func cpuTime(pid int) time.Duration {
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
+// CPUTime returns the CPU time a process has used, in user mode and in the kernel, its
+// ended threads included; 0 if it is not there.
+func CPUTime(pid int) time.Duration {
+	// The clock of a process (clock_getcpuclockid(3)) is exact; /proc counts ticks of 10 ms.
+	const scheduled = 2
+	var used unix.Timespec
+	if unix.ClockGettime(int32(^pid<<3|scheduled), &used) != nil {
 		return 0
 	}
-	// The name in brackets may hold anything; utime and stime are the 12th and 13th
-	// field behind it (proc_pid_stat(5)), in ticks of which Linux shows 100 a second.
-	fields := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
-	user, _ := strconv.Atoi(string(fields[11]))
-	system, _ := strconv.Atoi(string(fields[12]))
-	return time.Duration(user+system) * 10 * time.Millisecond
+	return time.Duration(used.Nano())
 }
 
-// residentKiB returns the memory a process has in RAM, in KiB. Pages of files that it
+// ResidentKiB returns the memory a process has in RAM, in KiB. Pages of files that it
 // has mapped count.
-func residentKiB(pid int) (float64, error) { return memoryKiB(pid, "VmRSS:") }
+func ResidentKiB(pid int) (float64, error) { return memoryKiB(pid, "VmRSS:") }
 
-// mostResidentKiB returns the most it has ever had.
-func mostResidentKiB(pid int) (float64, error) { return memoryKiB(pid, "VmHWM:") }
+// MostResidentKiB returns the most it has ever had.
+func MostResidentKiB(pid int) (float64, error) { return memoryKiB(pid, "VmHWM:") }
 
 func memoryKiB(pid int, field string) (float64, error) {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
@@ -114,17 +111,31 @@ func memoryKiB(pid int, field string) (float64, error) {
 	return n, nil
 }
 
-// inMemory says whether what is written to a folder never gets to a disk.
-func inMemory(dir string) bool {
+// RaiseFiles has a process open as many files as it may at all: who is served by thousands
+// of connections need not ask for them itself.
+func RaiseFiles(pid int) error {
+	var may unix.Rlimit
+	if err := unix.Prlimit(pid, unix.RLIMIT_NOFILE, nil, &may); err != nil {
+		return fmt.Errorf("ask how many files process %d may open: %w", pid, err)
+	}
+	may.Cur = may.Max
+	if err := unix.Prlimit(pid, unix.RLIMIT_NOFILE, &may, nil); err != nil {
+		return fmt.Errorf("let process %d open %d files: %w", pid, may.Max, err)
+	}
+	return nil
+}
+
+// InMemory says whether what is written to a folder never gets to a disk.
+func InMemory(dir string) bool {
 	var fs unix.Statfs_t
 	return unix.Statfs(dir, &fs) == nil && fs.Type == unix.TMPFS_MAGIC
 }
 
-// syncData returns when the content of a file is on disk.
-func syncData(f *os.File) error { return unix.Fdatasync(int(f.Fd())) }
+// SyncData returns when the content of a file is on disk.
+func SyncData(f *os.File) error { return unix.Fdatasync(int(f.Fd())) }
 
-// processor and kernel name the machine.
-func processor() string {
+// Processor names the machine.
+func Processor() string {
 	info, err := os.ReadFile("/proc/cpuinfo")
 	if err == nil {
 		for line := range strings.Lines(string(info)) {
@@ -136,7 +147,8 @@ func processor() string {
 	return "unknown processor"
 }
 
-func kernel() string {
+// Kernel names the operating system.
+func Kernel() string {
 	release, err := os.ReadFile("/proc/sys/kernel/osrelease")
 	if err != nil {
 		return "Linux"
@@ -144,22 +156,24 @@ func kernel() string {
 	return "Linux " + strings.TrimSpace(string(release))
 }
 
-// alarm waits for points in time. Go's own sleep may be a millisecond late, which
+// Alarm waits for points in time. Go's own sleep may be a millisecond late, which
 // would count as the server's latency.
-type alarm struct {
+type Alarm struct {
 	fd    int // asking the file for it would make it block a thread
 	timer *os.File
 }
 
-func newAlarm() (*alarm, error) {
+// NewAlarm makes one; Close it.
+func NewAlarm() (*Alarm, error) {
 	fd, err := unix.TimerfdCreate(unix.CLOCK_MONOTONIC, unix.TFD_NONBLOCK|unix.TFD_CLOEXEC)
 	if err != nil {
 		return nil, fmt.Errorf("make a timer: %w", err)
 	}
-	return &alarm{fd, os.NewFile(uintptr(fd), "timerfd")}, nil
+	return &Alarm{fd, os.NewFile(uintptr(fd), "timerfd")}, nil
 }
 
-func (a *alarm) waitUntil(t time.Time) error {
+// WaitUntil returns at t, or at once when that has gone by. Not for several goroutines at once.
+func (a *Alarm) WaitUntil(t time.Time) error {
 	d := time.Until(t)
 	if d <= 0 {
 		return nil
@@ -173,4 +187,5 @@ func (a *alarm) waitUntil(t time.Time) error {
 	return err
 }
 
-func (a *alarm) close() { _ = a.timer.Close() }
+// Close ends it.
+func (a *Alarm) Close() { _ = a.timer.Close() }
