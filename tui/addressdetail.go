@@ -18,16 +18,14 @@ import (
 // addressDetail is the dialog: it asks the router every second for as long as it is looked
 // at.
 type addressDetail struct {
-	p      *stateView
-	d      monitor.AddressDetail
-	full   bool // the router has answered
-	gone   bool
-	err    error
-	over   bool
-	seen   bool // has been drawn since the last look
-	scroll int
-	lines  int
-	body   int
+	p    *stateView
+	d    monitor.AddressDetail
+	full bool // the router has answered
+	gone bool
+	err  error
+	over bool
+	seen bool // has been drawn since the last look
+	scroller
 }
 
 func newAddressDetail(p *stateView, address string) *addressDetail {
@@ -101,18 +99,6 @@ func (d *addressDetail) key(k tea.KeyPressMsg) (tea.Cmd, bool) {
 	case k.Code == tea.KeyEscape, k.Code == tea.KeyEnter, key.Matches(k, keys.Quit):
 		d.over = true
 		return nil, true
-	case key.Matches(k, keys.Up):
-		d.scroll--
-	case key.Matches(k, keys.Down):
-		d.scroll++
-	case key.Matches(k, keys.PageUp):
-		d.scroll -= max(d.body-1, 1)
-	case key.Matches(k, keys.PageDown):
-		d.scroll += max(d.body-1, 1)
-	case key.Matches(k, keys.Home):
-		d.scroll = 0
-	case key.Matches(k, keys.End):
-		d.scroll = d.lines
 	case key.Matches(k, keys.Copy):
 		return send(copyMsg{text: d.d.Address, what: "the address"}), false
 	case key.Matches(k, keys.CopyValue):
@@ -129,7 +115,7 @@ func (d *addressDetail) key(k tea.KeyPressMsg) (tea.Cmd, bool) {
 			*h = history{}
 		}
 	}
-	d.scroll = max(0, min(d.scroll, d.lines-d.body))
+	d.scroller.key(k, keys)
 	return nil, false
 }
 
@@ -148,18 +134,15 @@ func (d *addressDetail) render(w, h int) []string {
 	if w < 20 || h < 3 {
 		return nil
 	}
-	lines := d.text(w - 4)
-	d.lines, d.body = len(lines), min(h-2, len(lines))
-	d.scroll = max(0, min(d.scroll, d.lines-d.body))
+	shown := d.shown(d.text(w-4), h-2)
 	e := d.p.e
 	head := leftCut(e, d.d.Address, w-8)
-	if d.lines > d.body {
-		place := fmt.Sprintf("%slines %d to %d of %d", e.separator(), d.scroll+1, d.scroll+d.body, d.lines)
+	if place := d.place(e); place != "" {
 		if room := w - 8 - cells(place); room > 8 {
 			head = leftCut(e, d.d.Address, room) + place
 		}
 	}
-	return e.box(head, lines[d.scroll:d.scroll+d.body], w)
+	return e.box(head, shown, w)
 }
 
 // text is all that is to be said, in lines of at most w cells.

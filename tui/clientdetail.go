@@ -23,16 +23,14 @@ const (
 // clientDetail is the dialog. It shows what it knows from the table at once, and asks the
 // router again every second for as long as it is looked at.
 type clientDetail struct {
-	e      *env
-	d      monitor.ClientDetail
-	full   bool  // d has more than the table knows
-	gone   bool  // it has ended: what is shown is the last that was known
-	err    error // of the last look
-	over   bool
-	seen   bool // has been drawn since the last look
-	scroll int
-	lines  []string // what was drawn last, all of it
-	body   int      // how many of them were on the screen
+	e    *env
+	d    monitor.ClientDetail
+	full bool  // d has more than the table knows
+	gone bool  // it has ended: what is shown is the last that was known
+	err  error // of the last look
+	over bool
+	seen bool // has been drawn since the last look
+	scroller
 }
 
 func newClientDetail(e *env, c monitor.Client) *clientDetail {
@@ -87,18 +85,6 @@ func (d *clientDetail) key(k tea.KeyPressMsg) (tea.Cmd, bool) {
 	case k.Code == tea.KeyEscape, k.Code == tea.KeyEnter, key.Matches(k, keys.Quit):
 		d.over = true
 		return nil, true
-	case key.Matches(k, keys.Up):
-		d.scroll--
-	case key.Matches(k, keys.Down):
-		d.scroll++
-	case key.Matches(k, keys.PageUp):
-		d.scroll -= max(d.body-1, 1)
-	case key.Matches(k, keys.PageDown):
-		d.scroll += max(d.body-1, 1)
-	case key.Matches(k, keys.Home):
-		d.scroll = 0
-	case key.Matches(k, keys.End):
-		d.scroll = len(d.lines)
 	case key.Matches(k, keys.Copy):
 		return send(copyMsg{text: d.d.Remote, what: "the address it comes from"}), false
 	case key.Matches(k, keys.LogsOf):
@@ -110,7 +96,7 @@ func (d *clientDetail) key(k tea.KeyPressMsg) (tea.Cmd, bool) {
 		}
 		return clientsAct(d.e, k, &d.d.Client), false
 	}
-	d.scroll = max(0, min(d.scroll, len(d.lines)-d.body))
+	d.scroller.key(k, keys)
 	return nil, false
 }
 
@@ -134,15 +120,8 @@ func (d *clientDetail) render(w, h int) []string {
 	if w < 12 || h < 3 {
 		return nil
 	}
-	d.lines = d.text(w - 4)
-	d.body = min(h-2, len(d.lines))
-	d.scroll = max(0, min(d.scroll, len(d.lines)-d.body))
-	shown := d.lines[d.scroll : d.scroll+d.body]
-	head := clientsWho(d.e, &d.d.Client)
-	if more := len(d.lines) - d.body; more > 0 {
-		head += fmt.Sprintf("%slines %d to %d of %d", d.e.separator(), d.scroll+1, d.scroll+d.body, len(d.lines))
-	}
-	return d.e.box(head, shown, w)
+	shown := d.shown(d.text(w-4), h-2)
+	return d.e.box(clientsWho(d.e, &d.d.Client)+d.place(d.e), shown, w)
 }
 
 // text is all that is to be said, in lines of at most w cells.

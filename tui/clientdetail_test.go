@@ -108,13 +108,13 @@ func TestConnectionDetailScrolls(t *testing.T) {
 	for w := range 130 {
 		for _, h := range []int{0, 2, 3, 7, 20, 60} {
 			if lines := d.render(w, h); len(lines) > 0 {
-				checkLines(t, lines, min(w, detailWidth), min(h, len(d.lines)+2))
+				checkLines(t, lines, min(w, detailWidth), min(h, d.lines+2))
 			}
 		}
 	}
 	d.render(60, 10)
 	d.key(press("end"))
-	if s := textOf(d.render(60, 10)); !strings.Contains(s, "SET        /lumen/a 0.5") || !strings.Contains(s, fmt.Sprintf("of %d", len(d.lines))) {
+	if s := textOf(d.render(60, 10)); !strings.Contains(s, "SET        /lumen/a 0.5") || !strings.Contains(s, fmt.Sprintf("of %d", d.lines)) {
 		t.Errorf("the end:\n%s", s)
 	}
 	for range 100 {

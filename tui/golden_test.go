@@ -98,21 +98,9 @@ func (b *bench) look() {
 
 // atOnce is run without the commands that wait for a while.
 func atOnce(cmd tea.Cmd) []tea.Msg {
-	if cmd == nil || strings.Contains(runtime.FuncForPC(reflect.ValueOf(cmd).Pointer()).Name(), "bubbletea/v2.Tick") {
-		return nil
-	}
-	switch msg := cmd().(type) {
-	case nil:
-		return nil
-	case tea.BatchMsg:
-		var all []tea.Msg
-		for _, c := range msg {
-			all = append(all, atOnce(c)...)
-		}
-		return all
-	default:
-		return []tea.Msg{msg}
-	}
+	return runBut(cmd, func(c tea.Cmd) bool {
+		return strings.Contains(runtime.FuncForPC(reflect.ValueOf(c).Pointer()).Name(), "bubbletea/v2.Tick")
+	})
 }
 
 // deliver gives the model a message, and all that its commands answer.

@@ -296,8 +296,11 @@ func press(name string) tea.KeyPressMsg {
 
 // run carries out a command and, if it is a batch or sequence of some, all of them, and
 // returns the messages.
-func run(cmd tea.Cmd) []tea.Msg {
-	if cmd == nil {
+func run(cmd tea.Cmd) []tea.Msg { return runBut(cmd, func(tea.Cmd) bool { return false }) }
+
+// runBut is run without the commands that are left out.
+func runBut(cmd tea.Cmd, out func(tea.Cmd) bool) []tea.Msg {
+	if cmd == nil || out(cmd) {
 		return nil
 	}
 	switch msg := cmd().(type) {
@@ -306,7 +309,7 @@ func run(cmd tea.Cmd) []tea.Msg {
 	case tea.BatchMsg:
 		var all []tea.Msg
 		for _, c := range msg {
-			all = append(all, run(c)...)
+			all = append(all, runBut(c, out)...)
 		}
 		return all
 	default:

@@ -87,7 +87,7 @@ func (e *statusEvents) restart(f *monitor.Frame) {
 // routerWords say which router it is and how it is.
 func routerWords(o *monitor.Overview) string {
 	_, health := monitor.Health(o)
-	return fmt.Sprintf("%s, version %s, process %d: %s; %s, %s", o.Name, o.Version, o.PID, health, many(o.Sessions, "client"), counted(o.Params, "address", "addresses"))
+	return fmt.Sprintf("%s, version %s, process %d: %s; %s, %s", o.Name, o.Version, o.PID, health, counted(o.Sessions, "client", "clients"), counted(o.Params, "address", "addresses"))
 }
 
 func (e *statusEvents) problemEvents(lines []string, o *monitor.Overview) []string {

@@ -33,7 +33,7 @@ func printStatus(w io.Writer, before, now *monitor.Frame) error {
 	}
 	line("Access", "%s%s", o.Access, certWords(o))
 	line("State", "%s with a value, %s", counted(o.Params, "address", "addresses"), persistenceWords(o))
-	line("Clients", "%s%s", many(o.Sessions, "client"), crowdWords(o))
+	line("Clients", "%s%s", counted(o.Sessions, "client", "clients"), crowdWords(o))
 	if rates := rateWords(before, now); rates != "" {
 		line("Rates", "%s", rates)
 	}
@@ -97,7 +97,7 @@ func crowdWords(o *monitor.Overview) string {
 	if len(parts) > 0 {
 		words = " (" + strings.Join(parts, ", ") + ")"
 	}
-	words += fmt.Sprintf(", %d waiting to be let in, %d slow, %s", o.Lobby, o.Slow, many(o.Subscriptions, "subscription"))
+	words += fmt.Sprintf(", %d waiting to be let in, %d slow, %s", o.Lobby, o.Slow, counted(o.Subscriptions, "subscription", "subscriptions"))
 	return words
 }
 

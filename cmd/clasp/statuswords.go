@@ -33,14 +33,6 @@ func unit(number, unit string) string {
 	return digits + " " + number[len(digits):] + unit
 }
 
-// many is a count with its word: "1 client", "12 clients".
-func many(n int, one string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %ss", n, one)
-}
-
 // since is a time that has passed: "42 s", "12 min", "4 h 10 min", "3 days 2 h".
 func since(d time.Duration) string {
 	d = max(d, 0)
@@ -53,7 +45,7 @@ func since(d time.Duration) string {
 	case hours < 24:
 		return fmt.Sprintf("%d h %d min", hours, int(d/time.Minute)%60)
 	default:
-		return fmt.Sprintf("%s %d h", many(hours/24, "day"), hours%24)
+		return fmt.Sprintf("%s %d h", counted(hours/24, "day", "days"), hours%24)
 	}
 }
 
