@@ -16,6 +16,18 @@ const (
 	batchTime     = 200 * time.Microsecond
 )
 
+// A reader that always finds more to read gives the flushers a turn after this many messages,
+// or after this many for each of them if that is more: where they have no processor of their
+// own, a client that waits for answers would wait until all it has sent is worked through, and
+// the router then for the client. (On one core, SET with 512 on their way: 0.99 M/s without,
+// 1.6 M/s with it.) More messages go out with each write the longer they wait, and it is many
+// writes that cost: with a thousand subscribers, a turn every 128 messages took 1.6 times the
+// CPU a delivery.
+const (
+	turnMessages = 128
+	turnShare    = 2
+)
+
 // batch is what a goroutine needs while it works through messages: buffers, and
 // the list of sessions that have got something to send. An idle session has none.
 type batch struct {
@@ -34,6 +46,8 @@ type batch struct {
 	counted  bool        // its bundle has been run once, and found the disk busy
 	messages int
 	bytes    int       // encoded
+	working  int       // messages since the flushers last got a turn
+	flushers int       // asked for since then
 	since    time.Time // when the clock was last asked
 	began    time.Time // when it began, or began anew
 	trace    bool      // messages are logged; asked with the clock
@@ -46,6 +60,7 @@ func (r *Router) begin() *batch {
 	b := r.batches.Get().(*batch)
 	b.clock(r)
 	b.began = b.since
+	b.working, b.flushers = 0, 0
 	return b
 }
 
@@ -66,10 +81,12 @@ func (b *batch) next(r *Router) bool {
 	if !large && b.messages < batchMessages && (b.messages%16 != 0 || time.Since(b.since) <= batchTime) {
 		return false
 	}
+	b.working += b.messages
 	b.flush()
-	if large {
-		// Large messages fill an outbox faster than its flusher gets its turn. Without
-		// one, clients that read as fast as they can would count as dead.
+	// Large messages fill an outbox faster than its flusher gets its turn. Without
+	// one, clients that read as fast as they can would count as dead.
+	if large || b.working >= max(turnMessages, turnShare*b.flushers) {
+		b.working, b.flushers = 0, 0
 		runtime.Gosched()
 	}
 	b.clock(r)
@@ -90,6 +107,7 @@ func (b *batch) flush() {
 	if len(b.touched) == 0 {
 		return
 	}
+	b.flushers += len(b.touched)
 	few := b.messages <= sweepMessages
 	prompt := b.touched[:0]
 	for _, s := range b.touched {
