@@ -5,8 +5,6 @@
 // queue guards it. Protocol section 9 is the source of its rules.
 package outbox
 
-import "sync"
-
 const (
 	// Soft is the number of waiting bytes from which a session counts as slow:
 	// params are then kept by the session instead, and streams are held to Lossy.
@@ -15,9 +13,6 @@ const (
 	Lossy = 64 << 10
 	// Hard is the number of waiting bytes that ends the session.
 	Hard = 1 << 20
-	// keep is the largest buffer that is used again: a session that was slow once
-	// must not hold its memory for good.
-	keep = 128 << 10
 )
 
 // Queue holds the frames that wait. The zero value is empty and ready.
@@ -70,8 +65,8 @@ func (q *Queue) AppendLossy(frame []byte) (dropped int) {
 }
 
 func (q *Queue) add(frame []byte) {
-	if q.buf == nil {
-		q.buf = getBuffer()
+	if cap(q.buf)-len(q.buf) < len(frame) {
+		q.buf = larger(q.buf, len(frame))
 	}
 	q.buf = append(q.buf, frame...)
 }
@@ -137,34 +132,4 @@ func (q *Queue) Take() []byte {
 func (q *Queue) Clear() {
 	PutBuffer(q.buf)
 	*q = Queue{}
-}
-
-// buffers are shared by all queues, so that an idle session holds none.
-var buffers = sync.Pool{New: func() any { return new(buffer) }}
-
-// buffer boxes a slice, because putting a bare slice into a pool allocates. Empty
-// boxes are pooled too.
-type buffer struct{ b []byte }
-
-var boxes = sync.Pool{New: func() any { return new(buffer) }}
-
-func getBuffer() []byte {
-	box := buffers.Get().(*buffer)
-	b := box.b
-	box.b = nil
-	boxes.Put(box)
-	if b == nil {
-		b = make([]byte, 0, 2<<10)
-	}
-	return b[:0]
-}
-
-// PutBuffer takes back a buffer that Take gave.
-func PutBuffer(b []byte) {
-	if cap(b) == 0 || cap(b) > keep {
-		return
-	}
-	box := boxes.Get().(*buffer)
-	box.b = b
-	buffers.Put(box)
 }

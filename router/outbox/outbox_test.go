@@ -202,3 +202,21 @@ func TestClear(t *testing.T) {
 		t.Fatal("something is left")
 	}
 }
+
+// A buffer that has carried a snapshot must not go to a session with one small message: all of
+// them together would hold as much as thousands of snapshots.
+func TestSmallMessagesTakeSmallBuffers(t *testing.T) {
+	small, large := frame(1, false, 40), frame(2, false, 60<<10)
+	for range 1000 {
+		var q outbox.Queue
+		q.Append(large)
+		q.Append(large)
+		outbox.PutBuffer(q.Take())
+		q.Append(small)
+		buf := q.Take()
+		if cap(buf) > 4<<10 {
+			t.Fatalf("%d bytes held for a message of %d", cap(buf), len(small))
+		}
+		outbox.PutBuffer(buf)
+	}
+}

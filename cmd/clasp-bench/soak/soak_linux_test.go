@@ -21,7 +21,7 @@ import (
 )
 
 var (
-	lasts    = flag.Duration("soak.for", 12*time.Second, "how long TestSoak soaks a router after the rehearsal")
+	lasts    = flag.Duration("soak.for", time.Minute, "how long TestSoak soaks a router after the rehearsal")
 	server   = flag.String("soak.server", "", "the clasp program that TestSoak soaks; empty = that of this module, built for it")
 	sessions = flag.Int("soak.sessions", 200, "how many sessions TestSoak has at once")
 )
