@@ -244,3 +244,24 @@ func TestSignallingIsForOne(t *testing.T) {
 		t.Errorf("%d params were made", n)
 	}
 }
+
+// On one processor, who sends without a pause is answered meanwhile, whether all of it comes in one
+// read or in many. So few messages that Go's scheduler does not step in by itself.
+func TestAnsweredMeanwhile(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // before the router, which asks
+	for _, reads := range []int{1, 32} {
+		g := visit(t, openWith(t, router.Limits{}))
+		read := bytes.Repeat(frameOf(t, wire.Confirm, setPayload("/turn", 1)), 512/reads)
+		for range reads {
+			g.Idle()
+			g.Receive(read)
+		}
+		g.conn.mu.Lock()
+		acks := bytes.Count(g.conn.got, []byte("/turn"))
+		g.conn.mu.Unlock()
+		if acks < 256 {
+			t.Errorf("512 SETs in %d reads: %d had their ACK when the last was read", reads, acks)
+		}
+		g.Idle()
+	}
+}

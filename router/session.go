@@ -86,6 +86,7 @@ type Session struct {
 	guest   *guest                   // what it has to do with pairing, nil = nothing
 	warned  atomic.Bool              // that its scheduled bundles are not run
 	batch   *batch                   // nil while idle
+	stretch stretch                  // up to the end of its last batch
 	subs    map[subKey]*subscription // changed with subsMu held, for those who look on
 	deep    int                      // segments behind a ** in all of subs
 	rate    bucket
@@ -157,6 +158,7 @@ func (s *Session) Receive(data []byte) {
 	b := s.batch
 	if b == nil {
 		b = s.router.begin()
+		b.stretch = s.stretch
 		s.batch = b
 		s.heard.Store(b.now)
 	}
@@ -181,11 +183,16 @@ func (s *Session) Receive(data []byte) {
 	}
 }
 
-// Idle says that the transport has nothing more to read for now.
+// Idle says that the transport has nothing more to read for now, or has to read anew.
 func (s *Session) Idle() {
 	if b := s.batch; b != nil {
 		s.batch = nil
 		s.in.show()
+		b.flush()
+		if b.stretch.messages += b.messages; b.stretch.due() {
+			b.turn()
+		}
+		s.stretch = b.stretch
 		b.finish(s.router)
 	}
 }

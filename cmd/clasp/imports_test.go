@@ -138,7 +138,7 @@ func goList(t *testing.T, goos string) map[string]listed {
 	if err != nil {
 		t.Fatal(err)
 	}
-	list := exec.Command("go", "list", "-deps", "-json=ImportPath,Standard,Imports,Deps", "./...")
+	list := exec.Command("go", "list", "-deps", "-pgo=off", "-json=ImportPath,Standard,Imports,Deps", "./...")
 	list.Dir = root
 	list.Env = append(os.Environ(), "GOOS="+goos, "CGO_ENABLED=0")
 	list.Stderr = os.Stderr

@@ -28,7 +28,7 @@ func larger(b []byte, n int) []byte {
 			return l
 		}
 	}
-	l := append(make([]byte, 0, max(need, 2*cap(b))), b...)
+	l := append(make([]byte, 0, max(need, min(2*cap(b), Hard+Lossy))), b...)
 	PutBuffer(b)
 	return l
 }

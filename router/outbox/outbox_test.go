@@ -220,3 +220,39 @@ func TestSmallMessagesTakeSmallBuffers(t *testing.T) {
 		outbox.PutBuffer(buf)
 	}
 }
+
+// A buffer is of one of the sizes that are pooled, or it would be made anew each time.
+func TestBuffersArePooled(t *testing.T) {
+	const kib = 1 << 10
+	for n, want := range map[int]int{9: 4 * kib, 4 * kib: 4 * kib, 4*kib + 1: 32 * kib, 32 * kib: 32 * kib, 32*kib + 1: 128 * kib, 128 * kib: 128 * kib} {
+		var q outbox.Queue
+		for rest := n; rest > 0; rest -= 3000 {
+			q.Append(make([]byte, min(rest, 3000)))
+		}
+		if got := cap(q.Take()); got != want {
+			t.Errorf("%d bytes are in a buffer of %d, want %d", n, got, want)
+		}
+	}
+	var q outbox.Queue
+	for !q.Slow() {
+		q.Append(make([]byte, 1000))
+	}
+	for range 40 { // drops none
+		q.AppendLossy(make([]byte, 1000))
+	}
+	if got := cap(q.Take()); got != 128*kib {
+		t.Errorf("with droppable frames it is %d, want %d", got, 128*kib)
+	}
+}
+
+// Whatever waits, and whatever of it is dropped, the buffer is hardly larger than what may wait.
+func TestMemoryIsBoundedWithBoth(t *testing.T) {
+	var q outbox.Queue
+	for n := uint32(0); q.Append(frame(n, false, 1000)); n++ {
+		q.AppendLossy(frame(n, true, 1000))
+		q.AppendLossy(frame(n, true, 1000))
+	}
+	if got := cap(q.Take()); got > outbox.Hard+outbox.Lossy {
+		t.Errorf("a full queue holds %d bytes, want at most %d", got, outbox.Hard+outbox.Lossy)
+	}
+}

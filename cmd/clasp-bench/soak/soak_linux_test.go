@@ -62,7 +62,7 @@ func programFor(t *testing.T) string {
 func TestSoak(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
-		t.Skipf("%s takes a minute", t.Name())
+		t.Skipf("%s takes more than a minute", t.Name())
 	}
 	program, dir := programFor(t), t.TempDir()
 	r, err := soak.Run(t.Context(), soak.Options{Sessions: *sessions, For: *lasts, Round: 4 * time.Second, Progress: t.Output()}, program, dir)

@@ -199,7 +199,7 @@ func (rep *report) writeProbes(out *strings.Builder) {
 		writeRow(out, cells...)
 	}
 	if limited {
-		out.WriteString("\n≥: the load, on its one core, was the limit and the peer could do more. Its open loops are shares of what the load could take.\n")
+		out.WriteString("\n≥: the load, on its one core, was the limit and the peer could do more. Its open loops are shares of two thirds of that, as they cost the load more.\n")
 	}
 }
 

@@ -111,9 +111,17 @@ func ownShare(share float64) func(*rig) (float64, error) {
 		if !known {
 			return 0, unable{"its saturation could not be measured"} // why, and what that means, has been said
 		}
+		if own.AtLeast {
+			share *= openLoopCost
+		}
 		return share * own.Rate, nil
 	}
 }
+
+// openLoopCost is what an open loop may take of a rate at which the load was the limit in a closed
+// one. It costs the load more a message: with four fifths of that rate it fell behind, and the peer
+// closed connections for it.
+const openLoopCost = 2. / 3
 
 // commonRate is half of what the slowest takes, in two digits.
 func commonRate(r *rig) (float64, error) {

@@ -177,7 +177,7 @@ func TestMarkdown(t *testing.T) {
 		"| NATS | 2.15 | its own |",
 		"| REDIS | not measured: install it |  |",
 		"| NATS | ≥ 29.0 k/s |",
-		"≥: the load, on its one core, was the limit and the peer could do more. Its open loops are shares of what the load could take.",
+		"≥: the load, on its one core, was the limit and the peer could do more. Its open loops are shares of two thirds of that, as they cost the load more.",
 		"- fan, nats: 2 messages lost",
 		"- Fan (cores apart), deliveries: clasp, with 2.00 M/s, loses to NATS (3.00 M/s, 1.50×).", // too much for noise, though the runs overlap
 		"![Fan](fan.svg)",
