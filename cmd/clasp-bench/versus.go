@@ -28,7 +28,7 @@ the best. A run that loses or repeats messages is void and counts for nothing. T
 code is 1 when clasp or the relay had such a run, or clasp one out of order, or when a run
 could not be made; that a peer loses messages is a result, which the report names.
 
-It takes about two hours; with --repeat 1 --duration 2s it takes 20 minutes, and --quick
+It takes about two hours; with --repeat 1 --duration 2s half an hour, and --quick
 takes two. The first time, the Rust reference is built, which takes some minutes more
 (CLASP_BENCH_RUST=0 leaves it out). Nothing else should run meanwhile.
 
